@@ -71,7 +71,7 @@ type expectation struct {
 	command
 	done chan struct{}
 
-	mu    sync.Mutex // guards all below
+	mu    sync.Mutex // guards the fields below
 	reply reply
 	seen  []bool
 	late  []int64 // latencies in nanoseconds

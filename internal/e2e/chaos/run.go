@@ -48,7 +48,7 @@ type run struct {
 	nodes   []*member
 	logging sync.Mutex // guards options.Log
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards the fields below
 	history History
 	faults  map[string]int
 	found   []Violation

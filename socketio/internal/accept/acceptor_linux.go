@@ -17,16 +17,16 @@ import (
 // Available says whether the package can be used.
 const Available = true
 
-// maxAccepts is how many connections are accepted at once before other goroutines run.
+// maxAccepts is how many connections are accepted in a row before other goroutines run.
 const maxAccepts = 64
 
 // Acceptor accepts connections and serves the handshakes of WebSockets.
 type Acceptor struct {
 	config Config
 	stop   chan struct{}  // closed by Close
-	group  sync.WaitGroup // of pending connections
+	group  sync.WaitGroup // counts pending connections
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards the fields below
 	pending map[*pendingConn]struct{}
 	closed  bool
 }
@@ -36,8 +36,8 @@ func New(config Config) *Acceptor {
 	return &Acceptor{config: config, stop: make(chan struct{}), pending: make(map[*pendingConn]struct{})}
 }
 
-// Close closes all pending connections, and those that are accepted from now on. It does not close the
-// listeners. It may be called again.
+// Close closes all pending connections, and all that are accepted afterwards. It does not close the listeners.
+// It may be called more than once.
 func (a *Acceptor) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -53,7 +53,7 @@ func (a *Acceptor) Close() {
 // Wait waits until no connection is pending. It must be called after Close.
 func (a *Acceptor) Wait() { a.group.Wait() }
 
-// add notes a new connection. It is false after Close.
+// add records a new connection. It returns false after Close.
 func (a *Acceptor) add(p *pendingConn) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -72,8 +72,8 @@ func (a *Acceptor) remove(p *pendingConn) {
 	a.group.Done()
 }
 
-// Serve accepts connections until l is closed, and returns l's error. Go's runtime waits for the first
-// connection, and never sees those that come with it.
+// Serve accepts connections until l is closed, and returns l's error. It accepts one connection with l, and all
+// others that are waiting then directly from the system, without Go's runtime.
 func (a *Acceptor) Serve(l *net.TCPListener) error {
 	raw, err := l.SyscallConn()
 	if err != nil {
@@ -87,7 +87,7 @@ func (a *Acceptor) Serve(l *net.TCPListener) error {
 			if !errors.As(err, &errno) || !errno.Temporary() {
 				return err
 			}
-			// There are no descriptors left. That passes.
+			// There are no descriptors left. Try again, because others will be closed.
 			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
 			a.config.Logger.Warn("engineio: cannot accept a connection", "error", err)
 			select {
@@ -108,8 +108,8 @@ func (a *Acceptor) Serve(l *net.TCPListener) error {
 	}
 }
 
-// acceptMore accepts the connections that wait, without waiting for more. It ignores errors, which Accept
-// returns next.
+// acceptMore accepts all connections that are waiting, and does not wait for more. It ignores errors, because
+// the next Accept returns them.
 func (a *Acceptor) acceptMore(listener uintptr) {
 	for range maxAccepts {
 		fd, from, err := syscall.Accept4(int(listener), syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC)
@@ -124,7 +124,7 @@ func (a *Acceptor) acceptMore(listener uintptr) {
 	}
 }
 
-// start begins to read a new connection.
+// start starts reading a new connection.
 func (a *Acceptor) start(c *netpoll.Polled, remote string) {
 	p := &pendingConn{acceptor: a, conn: c, remote: remote}
 	p.timer.Owner = p
@@ -136,7 +136,7 @@ func (a *Acceptor) start(c *netpoll.Polled, remote string) {
 	c.Start(p, false)
 }
 
-// remoteAddr returns an address in the form of package net.
+// remoteAddr returns an address as package net formats it.
 func remoteAddr(from syscall.Sockaddr) string {
 	switch a := from.(type) {
 	case *syscall.SockaddrInet4:

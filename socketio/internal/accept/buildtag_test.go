@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The build tag that leaves this package out must not rot: the packages of the server build with it.
+// The packages of the server must build with the build tag that leaves out this package.
 func TestServerBuildsWithTheTagThatLeavesThePackageOut(t *testing.T) {
 	out, err := exec.Command("go", "vet", "-tags", "backplane_nethttp", "../...").CombinedOutput()
 	require.NoError(t, err, "go vet -tags backplane_nethttp: %s", out)

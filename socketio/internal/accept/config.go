@@ -1,23 +1,23 @@
-// Package accept is the fast way for a client to open a WebSocket: it accepts TCP connections and serves the
-// handshakes of WebSockets without net/http. No goroutine has to be started for the connection, and its socket
-// need not be taken from Go's runtime. That takes the server 33 µs of processor time instead of 55 µs, and 51
-// allocations instead of 75 (go test -bench Connect ./socketio/internal/engineio, "Serve" and "Handler").
+// Package accept opens WebSockets faster than net/http: it accepts TCP connections and serves the handshakes of
+// WebSockets itself. It starts no goroutine for a connection, and need not remove the socket from Go's runtime.
+// A handshake takes the server 33 µs of processor time instead of 55 µs, and 51 allocations instead of 75 (go
+// test -bench Connect ./socketio/internal/engineio, "Serve" and "Handler").
 //
-// The package has one door, New, and everything it needs is in Config. A new connection is read by a poller
-// until the head of its first request has come. A handshake is given to Config.Handler, which hijacks the
-// connection in the usual way; what it gets is a Hijacked. All other connections are given to Config.Rest,
-// together with their first bytes, for net/http to serve. A request that net/http might refuse goes to net/http
-// too.
+// The entry point is New; everything the package needs is in Config. A poller reads a new connection until the
+// head of its first request has arrived. If the request is a handshake, Config.Handler serves it. The handler
+// hijacks the connection in the usual way and receives a Hijacked. All other connections are passed to
+// Config.Rest, together with their first bytes, for net/http to serve. Requests that net/http might refuse are
+// passed to net/http too.
 //
-// It is only available on Linux. The build tag backplane_nethttp leaves it out. Without it net/http serves all
-// connections, and nothing else changes.
+// The package is only available on Linux. The build tag backplane_nethttp leaves it out. net/http then serves
+// all connections; nothing else changes.
 //
 // # Files
 //
 //   - acceptor_linux.go: accepting connections
 //   - acceptor_other.go: stubs for systems where the package is not available
 //   - config.go: Config and Hijacked
-//   - pending_linux.go: a connection until the head of its request has come
+//   - pending_linux.go: connections whose request head has not arrived yet
 //   - reply_linux.go: the http.ResponseWriter of a handshake
 package accept
 
@@ -33,32 +33,33 @@ import (
 
 // Config is what an Acceptor needs. All fields are required.
 type Config struct {
-	// Handler serves the handshakes. It must not block for long, since it is called by a goroutine that reads.
+	// Handler serves the handshakes. It must not block for long, because the goroutine that calls it reads many
+	// connections.
 	Handler http.Handler
 	// Path is the path of the handshakes. It ends with a slash.
 	Path string
-	// MaxHeader is the most bytes of a request's head.
+	// MaxHeader is the maximum size in bytes of a request's head.
 	MaxHeader int
 	// HeaderTimeout is how long a client may take to send the head.
 	HeaderTimeout time.Duration
-	// LingerTimeout is how long a client that was refused may take to close the connection.
+	// LingerTimeout is how long a refused client may take to close the connection.
 	LingerTimeout time.Duration
-	// Pollers read the connections. There must be one that runs.
+	// Pollers read the connections. At least one poller must be running.
 	Pollers *netpoll.Pollers
-	// Timers is for the timeouts.
+	// Timers runs the timeouts.
 	Timers *timers.Heap
-	// Rest gets the connections whose first request is not a WebSocket's handshake. It may block.
+	// Rest is called with each connection whose first request is not a WebSocket handshake. It may block.
 	Rest func(net.Conn)
-	// Logger gets panics of Handler, and errors of accepting.
+	// Logger logs panics of Handler and errors of accepting connections.
 	Logger *slog.Logger
 }
 
-// Hijacked is the connection that Handler gets by http.ResponseController.Hijack. Until TakeOver is called, only
-// Write and Close work.
+// Hijacked is the connection that http.ResponseController.Hijack returns to Handler. Until TakeOver is called,
+// only Write and Close work.
 type Hijacked interface {
 	net.Conn
-	// TakeOver makes the caller the owner of the connection, and returns it with the input that came after the
-	// handshake. Handler has to call the connection's Start before it returns.
+	// TakeOver makes the caller the owner of the connection, and returns it with the input that has arrived
+	// after the handshake. Handler has to call the connection's Start before it returns.
 	TakeOver() (c netpoll.Conn, early []byte)
 	// Linger closes the connection when the client has closed its side, or after Config.LingerTimeout. It does
 	// not block.

@@ -16,17 +16,17 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/timers"
 )
 
-// pendingConn is a connection that has been accepted, and of which the head of the first request has not come
-// yet. It is the connection's netpoll.Handler until the handshake has been served.
+// pendingConn is an accepted connection whose first request head has not arrived yet. It is the connection's
+// netpoll.Handler until the handshake has been served.
 type pendingConn struct {
 	acceptor *Acceptor
 	conn     *netpoll.Polled
 	remote   string       // the client's address
-	timer    timers.Timer // of HeaderTimeout, and then of LingerTimeout
+	timer    timers.Timer // for HeaderTimeout, and then for LingerTimeout
 
-	// of the reader
-	head    []byte // the bytes so far, unless everything came at once
-	early   []byte // what came after the handshake
+	// only for the reader
+	head    []byte // the bytes so far, unless the whole head arrived at once
+	early   []byte // input that arrived after the handshake
 	taken   bool   // the handler of the handshake has taken the connection over
 	refused bool   // input is ignored until the client closes the connection
 }
@@ -46,7 +46,7 @@ func (p *pendingConn) Closed(error) {
 	p.leave()
 }
 
-// leave is called when the connection is not pending any more.
+// leave is called when the connection is no longer pending.
 func (p *pendingConn) leave() {
 	p.acceptor.config.Timers.Stop(&p.timer)
 	p.acceptor.remove(p)
@@ -86,7 +86,7 @@ func (p *pendingConn) Input(buf []byte, n int, _ *sched.Slot) (more bool) {
 	reader.Reset(nil)
 	readers.Put(reader)
 	if err != nil || !header.IsWebSocket(r) || r.Host == "" || r.Body != http.NoBody || !isOrdinary(in[:size], r) {
-		p.handOver(in) // net/http says what is wrong with it, or serves what is not a WebSocket's handshake
+		p.handOver(in) // not a WebSocket handshake, or invalid: net/http serves or refuses it
 		return false
 	}
 	r.RemoteAddr = p.remote
@@ -99,7 +99,7 @@ func (p *pendingConn) Input(buf []byte, n int, _ *sched.Slot) (more bool) {
 	return p.taken && p.early != nil
 }
 
-// mayBeHandshake reports whether in may be the beginning of a WebSocket's handshake.
+// mayBeHandshake reports whether in may be the beginning of a WebSocket handshake.
 func (p *pendingConn) mayBeHandshake(in []byte) bool {
 	const method = "GET "
 	path := p.acceptor.config.Path
@@ -107,7 +107,7 @@ func (p *pendingConn) mayBeHandshake(in []byte) bool {
 		(len(in) <= len(method)+len(path) || in[len(method)+len(path)] == '?')
 }
 
-// mayBegin reports whether in begins with prefix, as far as it goes.
+// mayBegin reports whether in begins with prefix or, if in is shorter, is a prefix of it.
 func mayBegin(in []byte, prefix string) bool {
 	n := min(len(in), len(prefix))
 	return string(in[:n]) == prefix[:n]
@@ -131,7 +131,7 @@ func hasUpgrade(head []byte) bool {
 // isOrdinary reports whether a request has nothing that net/http might refuse after it has parsed the head.
 func isOrdinary(head []byte, r *http.Request) bool {
 	for i, c := range head {
-		// The head ends with a line feed, so that a carriage return is not its last byte.
+		// The head ends with a line feed, so a carriage return is never its last byte.
 		if c < ' ' && c != '\t' && c != '\n' && (c != '\r' || head[i+1] != '\n') || c == 0x7f {
 			return false
 		}
@@ -153,7 +153,7 @@ func (p *pendingConn) serve(r *http.Request) {
 		case p.taken:
 			p.leave()
 		case !p.refused:
-			_, _ = p.conn.Write(w.response(r)) // a new connection has room for it
+			_, _ = p.conn.Write(w.response(r)) // fits into the buffer of a new connection
 			p.linger()
 		}
 	}, func(err error) { p.abort(r, err) })
@@ -179,7 +179,7 @@ func (p *pendingConn) linger() {
 	p.acceptor.config.Timers.Set(&p.timer, p.acceptor.config.Timers.Now()+int64(p.acceptor.config.LingerTimeout))
 }
 
-// handOver gives the connection to Config.Rest, together with its first bytes.
+// handOver passes the connection to Config.Rest, together with its first bytes.
 func (p *pendingConn) handOver(in []byte) {
 	p.conn.Detach()
 	nc, err := p.conn.NetConn()

@@ -39,7 +39,7 @@ func (w *reply) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
-// empty is the reader of all hijacked connections, since TakeOver returns the input that has come.
+// empty is the bufio.Reader of all hijacked connections, because TakeOver returns the input that has arrived.
 var empty = bufio.NewReaderSize(nil, 16)
 
 // Hijack implements http.Hijacker.
@@ -53,7 +53,7 @@ func (w *reply) response(r *http.Request) []byte {
 	response := http.Response{StatusCode: w.status, ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: w.Header(),
 		Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Close: true}
 	var b bytes.Buffer
-	_ = response.Write(&b) // to memory
+	_ = response.Write(&b) // writing to memory does not fail
 	return b.Bytes()
 }
 

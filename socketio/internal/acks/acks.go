@@ -7,14 +7,14 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// Func is called once: with the client's acknowledgement, or with an error because there will be none. The
-// goroutine that reads from the client calls it, so it must not block.
+// Func is called once: with the client's acknowledgement, or with an error if there will be none. The goroutine
+// that reads from the client calls it, so it must not block.
 type Func = func(codec.Value, error)
 
-// Table has the functions that wait for acknowledgements, by the ids of these. The zero Table is empty. It is
-// safe for concurrent use.
+// Table holds the functions that wait for acknowledgements, by acknowledgement id. The zero Table is empty. It
+// is safe for concurrent use.
 type Table struct {
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards the fields below
 	waiting map[int64]Func
 	closed  bool
 }

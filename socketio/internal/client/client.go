@@ -26,15 +26,15 @@ type Client struct {
 	// only for the reader
 	decoder  parser.Decoder
 	size     int           // bytes of the messages of an incomplete packet
-	partial  quota.Account // of size
+	partial  quota.Account // counts size
 	violated bool          // the client has broken the protocol, so what it sends is ignored
 
 	awaited atomic.Int32 // acknowledgements that the server waits for
 
-	mu      sync.Mutex // guards all below
-	sockets sockets    // those that the client may send to, or has just been removed from
+	mu      sync.Mutex // guards the fields below
+	sockets sockets    // sockets that the client may send to, or has just been removed from
 	queue   queue
-	account quota.Account // of the queue
+	account quota.Account // counts the bytes of the queue
 	working bool          // a goroutine works on the queue
 	paused  bool          // nothing is read until Conn.Resume
 	dead    bool          // what the client sends is ignored
@@ -92,7 +92,7 @@ func (c *Client) Message(binary bool, data []byte, here *sched.Slot) (more bool)
 	return true
 }
 
-// route passes a packet of size bytes on to its socket. more: there is room for another packet.
+// route passes a packet of size bytes on to its socket. more reports whether there is room for another packet.
 func (c *Client) route(p *parser.Packet, size int, here *sched.Slot) (more bool) {
 	s := c.find(p.Namespace)
 	state := Connecting
@@ -136,7 +136,7 @@ func (c *Client) Closed(reason engineio.Reason, err error) {
 	}
 	c.host.OnClosed(reason, err)
 	c.partial.Settle(c.config.Memory, 0)
-	c.decoder = parser.Decoder{} // nothing is read any more
+	c.decoder = parser.Decoder{} // free the memory of an incomplete packet
 	c.mu.Lock()
 	c.closed, c.dead = true, true
 	sockets, cancel := c.sockets.all(), c.cancel
@@ -175,8 +175,8 @@ func (c *Client) newSocket(p *parser.Packet) Socket {
 // noAuth replaces an auth payload that the client has not sent, as in Node.js.
 var noAuth = codec.FromTree(codec.Object{})
 
-// mayJoin returns an error if a quota keeps the client from joining a namespace with a packet of size bytes. old
-// is its socket there, nil if there is none.
+// mayJoin returns an error if a quota forbids the client to join a namespace with a packet of size bytes. old
+// is the client's socket in the namespace, nil if there is none.
 func (c *Client) mayJoin(old Socket, size int) error {
 	if limit := c.config.MaxAuthBytes; limit >= 0 && size > limit {
 		return c.host.OnQuota(quota.AuthBytes)
@@ -263,7 +263,7 @@ func (c *Client) EnterNamespace() bool {
 	return !c.closed
 }
 
-// LeaveNamespace is called after EnterNamespace, when the socket is not in its namespace any more.
+// LeaveNamespace is called after EnterNamespace, when the socket has left its namespace.
 func (c *Client) LeaveNamespace() {
 	c.mu.Lock()
 	c.members--
@@ -274,7 +274,7 @@ func (c *Client) LeaveNamespace() {
 	}
 }
 
-// leftLocked reports whether Host.OnLeft is to be called now. The caller holds mu.
+// leftLocked reports whether the caller has to call Host.OnLeft now. The caller holds mu.
 func (c *Client) leftLocked() bool {
 	if c.left || !c.closed || c.members > 0 {
 		return false
@@ -289,8 +289,8 @@ func (c *Client) Joined() {
 	c.conn.Joined()
 }
 
-// Hold delays Host.OnReleased until Release is called. cancel is called if the connection ends before. Hold
-// returns false if the connection has ended.
+// Hold delays Host.OnReleased until Release is called. cancel is called if the connection ends before that.
+// Hold returns false if the connection has ended.
 func (c *Client) Hold(cancel func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

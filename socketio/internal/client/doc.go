@@ -1,13 +1,13 @@
-// Package client serves one client of a Socket.IO server: a connection, the sockets that it has in its
-// namespaces, and the queue of what the application's functions have to handle.
+// Package client serves one client of a Socket.IO server: a connection, its sockets, one per namespace, and the
+// queue of events that the application's functions have to handle.
 //
-// The way of a packet: the connection's reader calls [Client.Message], which decodes a packet and finds the
-// [Socket] it is for. Acknowledgements are handled at once. Everything that calls functions of the application
-// goes to the client's queue, and one goroutine at a time handles what is queued, in its order. When the queue is
-// full, the reader pauses.
+// The connection's reader calls [Client.Message], which decodes a packet and finds the [Socket] that the packet
+// is for. Acknowledgements are handled at once. Everything else, which calls functions of the application, goes
+// to the client's queue. One goroutine at a time works on the queue, in order. When the queue is full, the
+// reader pauses.
 //
-// The package knows nothing of namespaces and of the server. What it needs of them is in two interfaces: [Host]
-// and [Socket].
+// The package does not depend on namespaces or on the server. It uses them through two interfaces: [Host] and
+// [Socket].
 //
 // # Files
 //
@@ -27,7 +27,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
-// Config is the same for all clients of a server. Negative limits are no limits, except for those of attachments.
+// Config is the same for all clients of a server. A negative limit means no limit, except for the limits of
+// attachments.
 type Config struct {
 	MaxAttachments     int // of a packet
 	MaxAttachmentBytes int // of a packet with attachments
@@ -37,12 +38,12 @@ type Config struct {
 	MaxAuthBytes       int // of the packet that joins a namespace
 
 	Memory    *quota.Budget    // of all clients
-	Scheduler *sched.Scheduler // of the goroutines that handle what is queued
+	Scheduler *sched.Scheduler // runs the goroutines that handle the queues
 	Report    func(error)      // for errors without a caller that could return them
 	Logger    *slog.Logger
 }
 
-// Host is the server, as one client knows it.
+// Host is the part of the server that one client uses.
 type Host interface {
 	// NewSocket returns the socket for a namespace that the client wants to join.
 	NewSocket(namespace string, auth codec.Value) Socket
@@ -62,7 +63,7 @@ type Host interface {
 	OnReleased()
 }
 
-// Socket is a client's place in one namespace, as the client knows it.
+// Socket is the part of a Socket.IO socket, a client's connection to one namespace, that the client uses.
 type Socket interface {
 	Namespace() string
 	State() State
@@ -70,8 +71,8 @@ type Socket interface {
 	Supersede()
 	// Acknowledge passes on an acknowledgement of the client. It does not block.
 	Acknowledge(*parser.Packet)
-	// Lost is called at once when the client has left the namespace or its connection has ended. It does not
-	// block.
+	// Lost is called as soon as the client has left the namespace or its connection has ended, before the
+	// queued events are handled. It does not block.
 	Lost(reason string)
 	// Handle calls the functions for an event.
 	Handle(*parser.Packet)
@@ -81,18 +82,18 @@ type Socket interface {
 	Finish(reason string)
 }
 
-// State says how far a socket has come. States only change forward.
+// State is the state of a socket. It only moves forward.
 type State = int32
 
-// The states of a socket, in their order.
+// The states of a socket, in order.
 const (
-	Connecting   State = 0 // the middlewares decide; what is sent to the socket waits until the client is greeted
-	Registered   State = 1 // in the namespace's registry; what is sent waits as before
-	Connected    State = 2 // greeted
-	Disconnected State = 3 // not in the registry any more, or never was
+	Connecting   State = 0 // the middlewares decide; packets to the client wait until the CONNECT packet has been sent
+	Registered   State = 1 // in the namespace's registry; packets to the client still wait
+	Connected    State = 2 // the CONNECT packet has been sent
+	Disconnected State = 3 // no longer in the registry, or never was
 )
 
-// The reasons for the end of a socket or a connection that this package gives, besides those of Engine.IO.
+// The disconnect reasons that this package uses in addition to those of package engineio.
 const (
 	ClientDisconnect  = "client namespace disconnect"
 	ForcedServerClose = engineio.Reason("forced server close")

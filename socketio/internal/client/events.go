@@ -8,12 +8,13 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
-// awaitingFactor is how many times as many events may wait, but not bytes, while the server waits for
-// acknowledgements. These come behind events, and a handler may wait for one.
+// awaitingFactor multiplies the number of events (but not of bytes) that may be queued while the server waits
+// for acknowledgements. An acknowledgement may arrive after many events, and a handler of a queued event may be
+// waiting for it.
 const awaitingFactor = 16
 
-// push queues a task that the reader has received. The reader's goroutine offers here for it. more: there is room
-// for another.
+// push queues a task for a packet that the reader has received. The reader's goroutine offers to do it through
+// here. more reports whether there is room for another.
 func (c *Client) push(t task, here *sched.Slot) (more bool) {
 	c.mu.Lock()
 	if c.dead {
@@ -33,7 +34,7 @@ func (c *Client) push(t task, here *sched.Slot) (more bool) {
 	return more
 }
 
-// enqueueFor queues a task for another goroutine.
+// enqueueFor queues a task that another goroutine than the caller's does.
 func (c *Client) enqueueFor(t task) {
 	c.mu.Lock()
 	idle := c.enqueue(t)
@@ -43,13 +44,13 @@ func (c *Client) enqueueFor(t task) {
 	}
 }
 
-// Finish has Socket.Finish called after what is queued.
+// Finish queues a call of Socket.Finish.
 func (c *Client) Finish(s Socket, reason string) {
 	c.enqueueFor(task{kind: toFinish, socket: s, reason: reason})
 }
 
-// FinishNow is Finish. When it returns, Socket.Finish has been called, unless another goroutine works on the
-// queue and calls it later.
+// FinishNow is like Finish, but when it returns, Socket.Finish has been called, unless another goroutine works
+// on the queue and calls it later.
 func (c *Client) FinishNow(s Socket, reason string) {
 	c.mu.Lock()
 	idle := c.enqueue(task{kind: toFinish, socket: s, reason: reason})
@@ -59,8 +60,8 @@ func (c *Client) FinishNow(s Socket, reason string) {
 	}
 }
 
-// enqueue queues a task. idle: no goroutine works on the queue, so the caller has to start one. The caller holds
-// mu.
+// enqueue queues a task. idle reports that no goroutine works on the queue, so the caller has to start one. The
+// caller holds mu.
 func (c *Client) enqueue(t task) (idle bool) {
 	c.queue.push(t)
 	idle = !c.working
@@ -78,8 +79,8 @@ func (c *Client) full() bool {
 		c.queue.bytes >= c.config.MaxEventBytes
 }
 
-// drained reports whether reading may resume. It waits for a half-empty queue, because pausing costs more than
-// handling an event. The caller holds mu.
+// drained reports whether reading may resume. The queue must be half empty first, because pausing costs more
+// than handling an event. The caller holds mu.
 func (c *Client) drained() bool {
 	return c.queue.len() <= c.config.MaxEvents/2 && c.queue.bytes <= c.config.MaxEventBytes/2
 }
@@ -102,16 +103,16 @@ func (c *Client) Awaited() int { return int(c.awaited.Load()) }
 func (c *Client) Await(change int) {
 	if n := c.awaited.Add(int32(change)); change > 0 && n == 1 {
 		c.mu.Lock()
-		c.unlock(c.paused && !c.full()) // the acknowledgement may be behind events that have not been read
+		c.unlock(c.paused && !c.full()) // the acknowledgement may come after events that have not been read yet
 	}
 }
 
-// yieldAfter is the number of events of one client after which other goroutines get a turn. The writer needs one
-// most: without it the answers to a burst of events would fill the client's send queue on a machine with one
-// processor.
+// yieldAfter is the number of events of one client after which other goroutines may run, above all the writer:
+// on a machine with one processor, the answers to a burst of events would otherwise fill the client's send
+// queue.
 const yieldAfter = 256
 
-// Work implements sched.Task. It does what is queued.
+// Work implements sched.Task. It does the queued tasks.
 func (c *Client) Work() {
 	for n := 1; ; n++ {
 		if n%yieldAfter == 0 {
@@ -149,7 +150,7 @@ func (c *Client) perform(t task) {
 		c.sockets = sockets{}
 		c.mu.Unlock()
 		guard.All(all, func(s Socket) { s.End(t.reason) }, func(err error) {
-			if err != fault.ErrExited { // a function has ended the goroutine, and that was reported
+			if err != fault.ErrExited { // if a function has ended its goroutine, that has already been reported
 				c.config.Report(err)
 			}
 		})

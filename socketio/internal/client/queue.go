@@ -2,12 +2,12 @@ package client
 
 import "github.com/backplane-go/backplane/socketio/internal/parser"
 
-// task is something that has to be done for a client, in its order.
+// task is a task that has to be done for a client, in order.
 type task struct {
 	kind   taskKind
-	socket Socket         // all kinds but toClose
-	packet *parser.Packet // toHandle
-	reason string         // toEnd, toFinish, toClose
+	socket Socket         // for all kinds except toClose
+	packet *parser.Packet // for toHandle
+	reason string         // for toEnd, toFinish, toClose
 	size   int            // bytes as received
 }
 
@@ -21,9 +21,9 @@ const (
 	toClose   taskKind = 5 // end all sockets, because the connection has ended: the last task
 )
 
-// queue holds the tasks of a client. While it is empty it needs no memory but its own.
+// queue holds the tasks of a client. An empty queue needs no memory besides the struct.
 type queue struct {
-	first [1]task // the usual memory of items
+	first [1]task // the memory of items if there is one task, as usual
 	items []task
 	head  int
 	bytes int

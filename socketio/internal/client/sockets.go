@@ -9,11 +9,11 @@ import (
 // one or two.
 const fewNamespaces = 16
 
-// sockets are the sockets of one client, one for each namespace. A map replaces the slice when there are many, so
-// that finding a socket takes the same time whatever their number. The zero value is empty.
+// sockets are the sockets of one client, one for each namespace. A map replaces the slice when there are many,
+// so that the time to find a socket does not grow with their number. The zero value is empty.
 type sockets struct {
 	few  []Socket
-	many map[string]Socket // by namespace; nil: all are in few
+	many map[string]Socket // by namespace; nil: all sockets are in few
 }
 
 func (m *sockets) len() int { return len(m.few) + len(m.many) }

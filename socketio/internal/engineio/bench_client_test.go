@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The clients of the benchmarks run in another process, so that the processor time and the memory of this
-// process are the server's. The clients can have a processor of their own: ENGINEIO_CLIENT_CPU=1 taskset -c 0 go
+// The clients of the benchmarks run in another process, so that the processor time and memory of this process
+// are those of the server. To run the clients on a separate processor: ENGINEIO_CLIENT_CPU=1 taskset -c 0 go
 // test -bench . -cpu 1
 const (
 	clientRole = "ENGINEIO_CLIENT_ROLE"
@@ -63,7 +63,7 @@ func (c *clients) line(b *testing.B) string {
 	return strings.TrimSpace(s)
 }
 
-// benchClient is the main function of the clients' process. It is false in the process of the tests.
+// benchClient is the main function of the clients' process. It returns false in the process of the tests.
 func benchClient() bool {
 	role := strings.Fields(os.Getenv(clientRole))
 	if len(role) == 0 {
@@ -142,7 +142,7 @@ const benchText = `2["news","012345678901234567890123456789012345678901234567890
 // listen reads broadcasts, and prints a dot for each that all clients have received.
 func listen(addr string, n int) {
 	all := benchDialAll(addr, n)
-	var got [1 << 12]atomic.Int32 // clients that have received a broadcast, for as many broadcasts as can be in flight
+	var got [1 << 12]atomic.Int32 // how many clients have received each broadcast in flight
 	done := make(chan struct{}, len(got))
 	go func() {
 		fmt.Println("connected")
@@ -178,8 +178,7 @@ func listen(addr string, n int) {
 	}
 }
 
-// echo sends a message on each connection, and the next when the answer has come. It prints the number of
-// answers.
+// echo sends a message on each connection, and the next one after each answer. It prints the number of answers.
 func echo(addr string, n int) {
 	all := benchDialAll(addr, n)
 	var count atomic.Int64
@@ -220,7 +219,7 @@ func connectOften(addr string, n int) {
 				if err != nil {
 					panic(err)
 				}
-				_ = nc.(*net.TCPConn).SetLinger(0) // otherwise ports run out
+				_ = nc.(*net.TCPConn).SetLinger(0) // otherwise the ports run out
 				nc.Close()
 			}
 		})

@@ -16,14 +16,16 @@ func BoundBodies(h http.Handler, timeout time.Duration) http.Handler {
 	})
 }
 
-// boundBody makes reading r's body fail if it has not come completely after timeout. A response that is written
-// before that closes the connection, because net/http would wait for the rest of the body otherwise.
+// boundBody makes reads from r's body fail if the whole body has not arrived within timeout. A response that is
+// written before the body has arrived closes the connection, because net/http would otherwise wait for the rest
+// of the body.
 func boundBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) {
 	if !hasBody(r) {
 		return
 	}
 	response := http.NewResponseController(w)
-	_ = response.SetReadDeadline(time.Now().Add(timeout)) // if it cannot be set, the application has to bound the body
+	// If the deadline cannot be set, the application has to limit the time for the body.
+	_ = response.SetReadDeadline(time.Now().Add(timeout))
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}
@@ -33,7 +35,7 @@ func boundBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) {
 // hasBody reports whether r has a body. Its length may be unknown (-1).
 func hasBody(r *http.Request) bool { return r.ContentLength != 0 }
 
-// boundedBody undoes what boundBody did when the body has come completely.
+// boundedBody removes the limits that boundBody has set once the whole body has arrived.
 type boundedBody struct {
 	io.ReadCloser
 	header   http.Header

@@ -59,7 +59,7 @@ func TestCloseFrameIsSentAfterTheClientsHalfClose(t *testing.T) {
 			closeFrame(1001, "")...), ws.StatusGoingAway},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for range 20 { // either the reader or the writer may be faster
+			for range 20 { // try both orders: the reader may be faster than the writer, or slower
 				s, session := h.connect(t)
 				_, err := s.Write(c.says)
 				require.NoError(t, err)
@@ -103,7 +103,7 @@ func TestCloseFrameIsSentAfterTheClientsHalfClose(t *testing.T) {
 		for range 2 {
 			s.send(t, "4x")
 		}
-		receive(t, c.messages, "the first message") // there is no room for the second
+		receive(t, c.messages, "the first message") // the receiver has no room for the second
 		_, err := s.Write(closeFrame(4321, ""))
 		require.NoError(t, err)
 		require.NoError(t, s.Conn.(*net.TCPConn).CloseWrite())

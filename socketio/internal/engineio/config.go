@@ -20,8 +20,9 @@ const (
 // Config configures a Server. Only Open is required; the zero value of every other field is its default. Where
 // Socket.IO has the option, the default is Socket.IO's.
 //
-// If a Server is the handler of an http.Server, the http.Server has to bound how long the headers of a request,
-// and a connection without a request, may take: set its ReadHeaderTimeout and IdleTimeout.
+// If a Server is the handler of an http.Server, set the http.Server's ReadHeaderTimeout and IdleTimeout. They
+// limit how long a client may take to send the headers of a request, and how long a connection may stay open
+// without a request.
 type Config struct {
 	// Path is the path of all requests. A missing slash at its end is added. Default: "/socket.io/".
 	Path string
@@ -29,77 +30,81 @@ type Config struct {
 	PingInterval time.Duration
 	// PingTimeout is how long the client may take to answer a ping (Node.js: pingTimeout). Default: 20 s.
 	PingTimeout time.Duration
-	// HeaderTimeout is how long a client may take to send the headers of a request. It is for Serve; an
-	// http.Server has its own. Default: 10 s.
+	// HeaderTimeout is how long a client may take to send the headers of a request. It applies to Serve; an
+	// http.Server has its own setting. Default: 10 s.
 	HeaderTimeout time.Duration
 	// BodyTimeout is how long a client may take to send the body of a request. Default: PingTimeout.
 	BodyTimeout time.Duration
-	// IdleTimeout is how long a connection is kept open between requests. It is for Serve; an http.Server has
-	// its own. Default: 1 minute.
+	// IdleTimeout is how long a connection is kept open between requests. It applies to Serve; an http.Server
+	// has its own setting. Default: 1 minute.
 	IdleTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade to WebSocket may take (Node.js: upgradeTimeout). Default: 10 s.
 	UpgradeTimeout time.Duration
-	// ShutdownTimeout is how long Shutdown waits for clients to get their queued frames and a goodbye. Clients
-	// that poll get the goodbye with their next poll. (Node.js cuts off all clients at once.) Default: 5 s.
+	// ShutdownTimeout is how long Shutdown waits until clients have received their queued frames and a close
+	// message. Clients that poll receive the close message with their next poll. (Node.js cuts off all clients
+	// at once.) Default: 5 s.
 	ShutdownTimeout time.Duration
-	// MaxPayload is the most bytes of an HTTP body, or of a decompressed WebSocket message, from a client
-	// (Node.js: maxHttpBufferSize). Default: 1 000 000.
+	// MaxPayload is the maximum size in bytes of an HTTP body, or of a decompressed WebSocket message, from a
+	// client (Node.js: maxHttpBufferSize). Default: 1 000 000.
 	MaxPayload int
-	// SendQueue is the most frames that wait for one client. Default: 4096.
+	// SendQueue is the maximum number of frames that wait for one client. Default: 4096.
 	SendQueue int
-	// SendQueueBytes is the most bytes that may wait for one client before a frame is refused. A frame is
-	// refused only when the limit is already reached. Default: 4 MiB.
+	// SendQueueBytes is how many bytes may wait for one client. A frame is refused only when the limit is
+	// already reached. Default: 4 MiB.
 	SendQueueBytes int
 	// Transports are the transports that clients may use (Node.js: transports). Default: "polling" and
 	// "websocket".
 	Transports []string
-	// NoUpgrades keeps clients on the transport that they began with (Node.js: allowUpgrades: false).
+	// NoUpgrades keeps clients on the transport of their first request (Node.js: allowUpgrades: false).
 	NoUpgrades bool
 	// Origins are the origins, such as "https://example.com", "file://" or "null", whose pages may connect, in
-	// addition to those of the server's own host. "*" stands for any origin. Clients that are not browsers send
-	// no origin, and may connect. Default: none.
+	// addition to those of the server's own host. "*" stands for any origin. Clients other than browsers send
+	// no origin and may always connect. Default: none.
 	Origins []string
-	// Hosts are the hosts that requests may be for, such as "example.com", or "example.com:3000" for this port
+	// Hosts are the hosts that requests may name, such as "example.com", or "example.com:3000" for this port
 	// only. Requests for other hosts are refused with status 403. Default: any host.
 	Hosts []string
-	// TrustedProxies are the addresses of proxies, or ranges of them such as "10.0.0.0/8", whose headers say the
-	// client's address and the host and scheme of its request. "unix" stands for all that connect over a Unix
-	// socket. Default: none.
+	// TrustedProxies are the addresses of proxies, or address ranges such as "10.0.0.0/8". The server takes the
+	// client's address, and the host and scheme of its request, from the headers of these proxies. "unix"
+	// stands for all peers that connect over a Unix socket. Default: none.
 	TrustedProxies []string
 	// Credentials lets pages of Origins send cookies. It cannot be combined with "*".
 	Credentials bool
-	// Cookie is the template of a cookie with the session's id, for load balancers that have to find the process
-	// with the session. Its Value is ignored, and scripts cannot read the cookie. The defaults of its fields are
-	// those of Node.js: Name "io", Path "/", SameSite lax. Default: no cookie.
+	// Cookie is the template of a cookie that holds the session's id. Load balancers can use it to route all
+	// requests of a session to the same process. Its Value is ignored, and scripts cannot read the cookie. The
+	// defaults of its fields are those of Node.js: Name "io", Path "/", SameSite lax. Default: no cookie.
 	Cookie *http.Cookie
 	// Compress offers clients permessage-deflate, without context between messages (Node.js: perMessageDeflate).
 	Compress bool
-	// CompressMin is the size in bytes from which on a message is compressed. Default: 1024.
+	// CompressMin is the minimum size in bytes of a message to compress. Default: 1024.
 	CompressMin int
-	// HTTPCompression is the size in bytes from which on the response to a poll is compressed with gzip or
-	// deflate, if the client accepts that (Node.js: httpCompression.threshold). Default: 1024. If negative, no
-	// response is compressed.
+	// HTTPCompression is the minimum size in bytes of a response to a poll to compress with gzip or deflate, if
+	// the client accepts that (Node.js: httpCompression.threshold). Default: 1024. If negative, no response is
+	// compressed.
 	HTTPCompression int
-	// MaxConnections is the most sessions at a time. More are refused with status 503. Default: no limit.
+	// MaxConnections is the maximum number of open sessions. Further handshakes are refused with status 503.
+	// Default: no limit.
 	MaxConnections int
-	// Rates are the most messages, and bytes of messages, that a client may send per second, in the long run. A
-	// client that sends more is disconnected. The name of the limit is the reason. Default: no limit.
+	// Rates limit how many messages, and bytes of messages, a client may send per second on average. A client
+	// that exceeds a limit is disconnected, with the name of the limit as the reason. Default: no limit.
 	Rates quota.RateLimits
-	// Memory bounds the queues of all clients together, including unfinished messages from clients. When it is
-	// used up, clients that hold more than their share are disconnected. Default: no limit.
+	// Memory limits the memory of all clients' queues together, including unfinished messages from clients.
+	// When it is used up, clients that hold more than their share are disconnected. Default: no limit.
 	Memory *quota.Budget
-	// PerAddress are the limits of one address. Requests above them are refused with status 429.
+	// PerAddress holds the limits for each client address. Requests above them are refused with status 429.
 	PerAddress quota.AddressLimits
-	// Address returns the address that a request counts for, "" for none. Default: the request's RemoteAddr.
+	// Address returns the client address to which PerAddress applies, or "" if no limit applies. Default: the
+	// request's RemoteAddr.
 	Address func(*http.Request) string
-	// Admit decides about each handshake (Node.js: allowRequest). If it returns an error, the handshake is
-	// refused with status 403. The client does not get the error.
+	// Admit is called for each handshake (Node.js: allowRequest). If it returns an error, the handshake is
+	// refused with status 403. The error is not sent to the client.
 	Admit func(*http.Request) error
 	// Open is called once for each session, before its first message. It must not return nil.
 	Open func(*Conn) Receiver
 	// ErrorHandler is called with a *RefusedError for each refused request. It must not block. Default: none.
 	ErrorHandler func(error)
-	// Logger gets the same as debug messages. Default: discards.
+	// Logger receives refused requests (at debug level), malformed headers of trusted proxies, and errors of
+	// the HTTP server and of the acceptor. Default: discard.
 	Logger *slog.Logger
 }
 

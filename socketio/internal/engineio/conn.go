@@ -13,54 +13,56 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// Receiver gets what one client sends. Calls for one connection never overlap, and must not block.
+// Receiver receives the messages of one client. Calls for one connection never overlap, and must not block.
 type Receiver interface {
-	// Message is called for each message. data belongs to the receiver. If the message brings work, the receiver
-	// starts a task with here, which may be nil. more is false if the receiver has no room for another message.
-	// Then it gets none until it has called Conn.Resume. If the client closes the connection before that, the
-	// receiver still gets the messages that have been read, up to 64 KiB.
+	// Message is called for each message. data belongs to the receiver. To handle the message on a goroutine,
+	// the receiver starts a task with here, which may be nil. Message returns false if the receiver has no room
+	// for another message. It is then not called until the receiver has called Conn.Resume. If the client
+	// closes the connection before that, Message is still called for the messages that have been read, up to 64
+	// KiB.
 	Message(binary bool, data []byte, here *sched.Slot) (more bool)
-	// Closed is called last, once, when the session is over for both sides. Nothing that is sent afterwards
-	// arrives. What was queued before may still be on its way. err may be nil.
+	// Closed is called once, after all other calls, when the session has ended. Frames that are sent afterwards
+	// are dropped. Frames that were queued before may still be in transit. err may be nil.
 	Closed(reason Reason, err error)
 }
 
 // Reason says why a session ended, in the words of Socket.IO.
 type Reason string
 
-// The reasons, besides the names of the quotas that a client has reached. "send queue full" is not Socket.IO's,
-// which has no such limit.
+// The reasons other than the names of quotas. "send queue full", the name of a quota, is not a reason of
+// Socket.IO, which has no such limit.
 const (
 	TransportClose Reason = "transport close" // the client has closed the connection
 	TransportError Reason = "transport error" // the client broke the protocol's rules, or gave up a poll
 	PingTimeout    Reason = "ping timeout"    // the client has not answered a ping
 	ServerShutdown Reason = "server shutting down"
-	ForcedClose    Reason = "forced close" // Conn.Close was called with it
+	ForcedClose    Reason = "forced close" // the reason that callers pass to Conn.Close
 	ParseError     Reason = "parse error"  // the client sent something that is not a packet
 	SendQueueFull  Reason = Reason(quota.SendQueue)
 )
 
 // SendOptions say how a frame is sent.
 type SendOptions struct {
-	// Volatile drops the frame if the client cannot get it at once: its socket is full, or it has no poll open.
+	// Volatile drops the frame if it cannot be sent at once, because the client's socket is full or no poll is
+	// open.
 	Volatile bool
 	// NoCompress sends the frame uncompressed.
 	NoCompress bool
-	// Copy numbers the clients that get the same frame, from 1 on; 0 means that there is one client. The frame's
-	// memory counts in full for the first client, for a half for the second, and so on.
+	// Copy numbers the clients that receive the same frame, from 1; 0 means that there is only one client. The
+	// frame's size counts in full for the first client, half for the second, and so on.
 	Copy int
 }
 
-// share returns how many bytes of memory count for the client that gets f.
+// share returns how many bytes of memory f counts for the client that receives it.
 func (o SendOptions) share(f *wsframe.Frame) uint32 {
-	const place = 16 // in the queue
+	const place = 16 // bytes of an item in the queue
 	return uint32(min(uint64(place+f.Size()/max(o.Copy, 1)), math.MaxUint32))
 }
 
 // The phases of a session.
 const (
 	isOpen    uint32 = 0
-	isClosing uint32 = 1 // over for its user; queued frames and a goodbye are still sent to the client
+	isClosing uint32 = 1 // over for the receiver; queued frames and a close message are still sent to the client
 	isClosed  uint32 = 2
 )
 
@@ -69,13 +71,13 @@ type Conn struct {
 	server   *Server
 	id       string
 	request  string // the first request, packed; see Handshake
-	since    int64  // when it came, in Unix nanoseconds
+	since    int64  // when that request arrived, in Unix nanoseconds
 	receiver Receiver
 
 	phase    atomic.Uint32 // changes under mu
 	deflates atomic.Bool   // changes under mu: frames may be compressed
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards the fields below
 	queue   wsframe.Queue
 	account quota.Account            // of the queue
 	socket  *socket                  // the WebSocket that the session uses, nil if it polls
@@ -88,20 +90,20 @@ type Conn struct {
 	posting       bool // a request with packets is being handled
 	delivering    bool // the receiver is being called, or must not be called any more
 	closedPending bool // the goroutine that calls the receiver has to call Closed afterwards
-	scheduled     bool // a writer has the connection, or is about to have it
+	scheduled     bool // a writer writes the queue, or is about to
 	blocked       bool // the socket has no room
-	flushed       bool // everything has been written, including the goodbye
-	clientClosed  bool // the client has said goodbye
+	flushed       bool // everything has been written, including the close message
+	clientClosed  bool // the client has sent a close frame, or has closed its side of the connection
 	joined        bool // see Joined
-	holds         int8 // of the server's WaitGroup: one by the transport, one by the receiver
+	holds         int8 // what keeps the session in the server's WaitGroup: the transport and the receiver
 	reason        Reason
 	err           error
 
-	output netpoll.Output // in the list of the socket's writer
-	timer  timers.Timer   // of the heartbeat, and of closing
+	output netpoll.Output // the entry in the list of the socket's writer
+	timer  timers.Timer   // for the heartbeat, and for the time limit of closing
 
 	address *quota.Address // nil if there are no limits for it
-	rate    quota.Rate     // of the goroutine that has entered
+	rate    quota.Rate     // only for the goroutine that has entered; see enter
 }
 
 // ID returns the session's id: 20 characters of base64url, from crypto/rand.
@@ -117,12 +119,13 @@ func (c *Conn) Transport() string {
 	return polling
 }
 
-// Send queues a frame. It never blocks. It is false if the frame was dropped: because the session is over,
-// because the frame is volatile and the client is not ready, or because the queue is full. A full queue ends the
-// session with SendQueueFull, unless the frame is volatile.
+// Send queues a frame. It never blocks. It returns false if the frame was dropped because the session is over,
+// because the frame is volatile and the client is not ready, or because the queue is full. A full queue ends
+// the session with SendQueueFull, unless the frame is volatile.
 func (c *Conn) Send(f *wsframe.Frame, o SendOptions) bool {
 	if c.deflates.Load() && !o.NoCompress {
-		f.Compressed(c.server.config.CompressMin) // on the sender's goroutine, because the writer has to serve others
+		// compress on the sender's goroutine, because the writer serves many clients
+		f.Compressed(c.server.config.CompressMin)
 	}
 	c.mu.Lock()
 	if c.phase.Load() != isOpen || o.Volatile && !c.isReady() {
@@ -143,7 +146,7 @@ func (c *Conn) Send(f *wsframe.Frame, o SendOptions) bool {
 	return true
 }
 
-// full returns why the queue has no room for item, nil if it has. The caller holds mu.
+// full returns an error if there is no room for item in the queue, and nil otherwise. The caller holds mu.
 func (c *Conn) full(item wsframe.Item) *quota.Error {
 	limits := &c.server.config
 	switch {
@@ -160,7 +163,7 @@ func (c *Conn) full(item wsframe.Item) *quota.Error {
 // MaxQueued returns Config.SendQueueBytes.
 func (c *Conn) MaxQueued() int { return c.server.config.SendQueueBytes }
 
-// Joined notes that the client has joined a namespace.
+// Joined records that the client has joined a namespace.
 func (c *Conn) Joined() {
 	c.mu.Lock()
 	first := !c.joined && c.phase.Load() != isClosed
@@ -171,7 +174,7 @@ func (c *Conn) Joined() {
 	}
 }
 
-// isReady reports whether a frame that is sent now is written at once. The caller holds mu.
+// isReady reports whether a frame can be written at once. The caller holds mu.
 func (c *Conn) isReady() bool {
 	if c.socket != nil {
 		return !c.blocked
@@ -179,7 +182,7 @@ func (c *Conn) isReady() bool {
 	return c.poll != nil
 }
 
-// wake has the queue written. The caller holds mu.
+// wake makes the writer, or a waiting poll, send the queue. The caller holds mu.
 func (c *Conn) wake() {
 	switch {
 	case c.queue.Empty():
@@ -193,16 +196,16 @@ func (c *Conn) wake() {
 	}
 }
 
-// endPoll has a poll that waits answered. The caller holds mu.
+// endPoll makes a waiting poll respond. The caller holds mu.
 func (c *Conn) endPoll() {
 	if c.poll != nil {
 		select {
 		case c.poll <- struct{}{}:
-		default: // it is being answered
+		default: // the response is being written
 		}
 	}
 }
 
-// Close ends the session. The receiver's Closed is called with reason. The client gets its queued frames and a
-// goodbye, if it takes them within 30 seconds. Close does not wait.
-func (c *Conn) Close(reason Reason) { c.end(reason, nil, goodbye(reason)) }
+// Close ends the session and calls the receiver's Closed with reason. Queued frames and a close message are
+// still sent if the client reads them within 30 seconds. Close does not wait for that.
+func (c *Conn) Close(reason Reason) { c.end(reason, nil, closeMessage(reason)) }

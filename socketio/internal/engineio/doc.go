@@ -1,10 +1,10 @@
 // Package engineio serves version 4 of the Engine.IO protocol: sessions of clients over HTTP long-polling and
-// WebSocket, with upgrades from the first to the second, heartbeats and limits. It does not know what the
-// messages mean: a Receiver gets them.
+// WebSocket, with upgrades from the first to the second, heartbeats and limits. It does not interpret messages
+// but passes them to a Receiver.
 //
 // The packages below it do the rest: wsframe encodes and decodes WebSocket frames, netpoll reads and writes
 // connections, accept serves the handshakes of WebSockets without net/http, sched decides which goroutine
-// handles a message, and timers has the timeouts.
+// handles a message, and timers provides timeouts.
 //
 // # Files
 //
@@ -13,7 +13,7 @@
 //   - conn.go: Conn, a session as its user sees it, and Receiver
 //   - session.go: the life of a session: who calls the receiver, and how the session ends
 //   - heartbeat.go: pings, and sessions whose client does not answer
-//   - pause.go: sessions whose receiver has no room
+//   - pause.go: sessions whose receiver has no room for messages
 //   - packet.go: packets, and payloads of several packets
 //
 // The transports:
@@ -33,7 +33,7 @@
 //   - refuse.go: responses to those that are not
 //   - wshandshake.go: the handshake of a WebSocket
 //   - handshake.go: what a session keeps of its first request, and the open packet
-//   - body.go: bodies that come in time, and responses
+//   - body.go: time limits for bodies and responses
 //   - encoding.go: compression of polls
 //   - origin.go, hosts.go: which pages may connect, and to which host
 //   - proxies.go, forwarded.go: what trusted proxies say about a request

@@ -25,7 +25,7 @@ var encodings = []struct {
 	other string // an alias
 	pool  *sync.Pool
 }{
-	// The fastest level, because a response is compressed for one client, during its request.
+	// The fastest level, because each response is compressed for one client only, while the client waits.
 	{"gzip", "x-gzip", &sync.Pool{New: func() any {
 		w, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level is valid
 		return w
@@ -36,7 +36,8 @@ var encodings = []struct {
 	}}},
 }
 
-// compressing bounds how many responses are compressed at a time. Each takes a processor and about a megabyte.
+// compressing limits how many responses are compressed at a time. Each takes a processor and about a megabyte
+// of memory.
 var compressing = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 
 // encode compresses the response to r, if the client accepts that and the response becomes smaller. It is sent
@@ -67,9 +68,9 @@ func encode(header http.Header, r *http.Request, body []byte) []byte {
 	return out.Bytes()
 }
 
-// acceptedEncoding returns the index of the coding that the client prefers, -1 for none (RFC 9110, 12.5.3). A
-// coding that the client does not mention is not accepted, unless "*" is. A coding is not used if its weight is
-// below that of no coding.
+// acceptedEncoding returns the index of the coding that the client prefers, or -1 if the response must not be
+// compressed (RFC 9110, 12.5.3). A coding that the client does not mention is accepted only if "*" is. A coding
+// is not used if its weight is below that of "identity".
 func acceptedEncoding(header []string) int {
 	identity, others := 0.0, 0.0
 	quality := make([]float64, len(encodings))

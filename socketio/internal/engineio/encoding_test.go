@@ -61,7 +61,8 @@ func TestPollsAreCompressed(t *testing.T) {
 				body, coding, a := ask(accept, engineio.SendOptions{}, large)
 				assert.Equal(t, want, coding, "Accept-Encoding: %s", accept)
 				require.Equal(t, "4"+large, body)
-				assert.Contains(t, a.header.Values("Vary"), "Accept-Encoding", "the response depends on this header")
+				assert.Contains(t, a.header.Values("Vary"), "Accept-Encoding",
+					"Vary must name the header that the response depends on")
 				if coding != "" {
 					assert.Less(t, len(a.body), len(large)/2)
 				}
@@ -70,13 +71,14 @@ func TestPollsAreCompressed(t *testing.T) {
 			_, coding, _ := ask("gzip", engineio.SendOptions{}, exact)
 			assert.Equal(t, "gzip", coding)
 			_, coding, a := ask("gzip", engineio.SendOptions{}, exact[1:])
-			assert.Empty(t, coding, "less than 1024 bytes")
+			assert.Empty(t, coding, "a response of less than 1024 bytes must not be compressed")
 			assert.Empty(t, a.header.Values("Vary"))
 			_, coding, _ = ask("gzip", engineio.SendOptions{NoCompress: true}, large)
 			assert.Empty(t, coding, "NoCompress")
 			require.True(t, c.Send(text("small"), engineio.SendOptions{}))
 			body, coding, _ := ask("gzip", engineio.SendOptions{NoCompress: true}, large)
-			assert.Equal(t, "gzip", coding, "one event without NoCompress is enough, as in Node.js")
+			assert.Equal(t, "gzip", coding, "one event without NoCompress must be enough to compress the response, "+
+				"as in Node.js")
 			assert.Equal(t, "4small\x1e4"+large, body)
 
 			noise := make([]byte, 3000)
@@ -86,7 +88,7 @@ func TestPollsAreCompressed(t *testing.T) {
 			body, _, a = ask("gzip", engineio.SendOptions{}, string(noise))
 			assert.Equal(t, "4"+string(noise), body)
 			assert.LessOrEqual(t, len(a.body), len(noise)+1,
-				"a response that compression would not make smaller is sent plain")
+				"a response that compression would not make smaller must be sent uncompressed")
 		})
 	}
 }

@@ -12,7 +12,7 @@ const (
 	writeMore  outlook = iota // there is more to write
 	writeIdle                 // there is nothing to write
 	writeFull                 // the socket has no room
-	writeHalf                 // everything has been written, and the client has not said goodbye
+	writeHalf                 // everything has been written; the client has not closed its side yet
 	writeDone                 // the connection can be closed
 	writeError                // the connection has failed
 )
@@ -25,7 +25,7 @@ type written struct {
 	err   error
 }
 
-// settle notes the result of a write. left is the unwritten part of the line that was taken from the queue.
+// settle records the result of a write. left is the unwritten part of the line that was taken from the queue.
 func (c *Conn) settle(left wsframe.Line, done written) outlook {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,7 +145,7 @@ func (s *socket) writeBlocking() {
 			_ = s.conn.CloseWrite() // as in Flush
 			return
 		case writeDone:
-			_ = s.conn.Close() // TLS sends a close_notify; nothing else is being written
+			_ = s.conn.Close() // TLS sends a close_notify; no other goroutine writes
 			c.end("", nil, nil)
 			return
 		case writeError:

@@ -18,14 +18,15 @@ func fillSocket(t testing.TB, c *session, f *wsframe.Frame) int {
 	t.Helper()
 	for n := 1; n < 10_000; n++ {
 		require.True(t, c.Send(f, engineio.SendOptions{}), "after %d frames", n)
-		for looks := 0; c.Queued() > 0; looks++ { // not a time, which may pass while nothing runs
+		// Count looks instead of measuring time, which may pass while the writer does not run.
+		for looks := 0; c.Queued() > 0; looks++ {
 			if looks == 100 {
-				return n // the writer has tried for a while
+				return n // the writer has had time to try
 			}
 			time.Sleep(time.Millisecond)
 		}
 	}
-	t.Fatal("the socket never becomes full")
+	t.Fatal("the socket does not become full")
 	return 0
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzForwarded puts arbitrary text before what a trusted proxy says. The text must have no effect.
+// FuzzForwarded puts arbitrary text before the part of the headers that a trusted proxy has appended. The text
+// must have no effect.
 func FuzzForwarded(f *testing.F) {
 	for _, before := range []string{
 		"", "for=1.1.1.1", `for="1.1.1.1`, `for="\`, `for="1.1.1.1\"`, `"`, `\`, `""`, `,",`, "for=unknown;" +

@@ -49,9 +49,10 @@ func FuzzOrigins(f *testing.F) {
 			allowed = listed || rest != "" && plain(rest) == plain(strings.ToLower(host))
 		}
 		is := o.allow(w.Header(), r, "") == nil
-		require.False(t, is && !allowed, "%q is allowed to ask %q", origin, host)
+		require.False(t, is && !allowed, "a page of %q must not be allowed to connect to %q", origin, host)
 		if !is {
-			require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"), "%q gets a header that allows it to read",
+			require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"),
+				"a refused page of %q must not receive a header that allows it to read",
 				origin)
 			require.Empty(t, w.Header().Get("Access-Control-Allow-Credentials"))
 		}
@@ -76,7 +77,7 @@ func FuzzHosts(f *testing.F) {
 		name = strings.TrimSuffix(name, ".")
 		addr, _ := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"))
 		want := name == "example.com" || strings.HasPrefix(name, "[") && addr == netip.IPv6Loopback() && port == "80"
-		require.False(t, all.allow(r) && !want, "%q is allowed", host)
+		require.False(t, all.allow(r) && !want, "the host %q must not be allowed", host)
 	})
 }
 

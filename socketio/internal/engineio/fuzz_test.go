@@ -45,7 +45,7 @@ func FuzzWebSocketClient(f *testing.F) {
 		for {
 			_, err := ws.ReadFrame(s.r)
 			if err != nil {
-				require.NotErrorIs(t, err, io.ErrUnexpectedEOF, "half a frame")
+				require.NotErrorIs(t, err, io.ErrUnexpectedEOF, "the server must send whole frames only")
 				break
 			}
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// Handshake is what a session keeps of its first request.
+// Handshake is the part of its first request that a session keeps.
 type Handshake struct {
 	Header     http.Header // with the Host
 	URL        *url.URL
@@ -23,8 +23,8 @@ type Handshake struct {
 	Time       time.Time
 }
 
-// Handshake returns what the session keeps of its first request. The session has it in a compact form: each call
-// returns a new Handshake.
+// Handshake returns the part of the first request that the session keeps. The session stores it in a compact
+// form, so each call returns a new Handshake.
 func (c *Conn) Handshake() *Handshake {
 	lines := strings.Split(c.request, "\n")
 	h := &Handshake{Header: make(http.Header, len(lines)-packedHead), RemoteAddr: lines[1], TLS: lines[2] != "",
@@ -41,8 +41,8 @@ func (c *Conn) Handshake() *Handshake {
 	return h
 }
 
-// Request returns the session's first request, as far as it is kept, for a function that decides about the
-// client again.
+// Request returns the session's first request, as far as it is kept, for functions such as Config.Admit that
+// decide on a request.
 func (c *Conn) Request(ctx context.Context) *http.Request {
 	h := c.Handshake()
 	r := &http.Request{Method: http.MethodGet, URL: h.URL, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -99,7 +99,7 @@ func requestSize(r *http.Request) int {
 // newID returns a session id that cannot be guessed.
 func newID() string {
 	var b [15]byte
-	_, _ = rand.Read(b[:]) // it never fails: it ends the program instead
+	_, _ = rand.Read(b[:]) // never fails: it ends the program instead
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
@@ -122,7 +122,7 @@ func (s *Server) openEnd(transport string) string {
 	if transport == polling && s.upgrades() {
 		d.Upgrades = append(d.Upgrades, webSocket)
 	}
-	p, _ := json.Marshal(d) // strings and numbers can be encoded
+	p, _ := json.Marshal(d) // strings and numbers can always be encoded
 	return string(p[len(openBegin)-1:])
 }
 

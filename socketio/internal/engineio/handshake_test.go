@@ -24,7 +24,7 @@ func (h *testServer) handshakeWith(t *testing.T, lines ...string) (*socket, *htt
 	return s, response
 }
 
-// Headers that are lists may have several lines, empty members and white space, and any case (RFC 9110, 5.3,
+// List-based headers may span several lines and have empty members, white space and any case (RFC 9110, 5.3,
 // 5.6.1, 7.6.1 and 7.8).
 func TestHandshakeHeadersAreParsedAsLists(t *testing.T) {
 	h := serve(t, engineio.Config{})
@@ -174,7 +174,7 @@ func TestExtensionOffersAreParsedAsAList(t *testing.T) {
 	require.Equal(t, 400, h.sendRaw(t, requestLine+handshakeHeaders+header+";;\r\n\r\n").status(t))
 }
 
-// Clients know the intervals, and rely on the end of the session: a request after it is refused.
+// Clients know the intervals and rely on the time at which a session ends: a later request must be refused.
 func TestSessionsEndOnTime(t *testing.T) {
 	const interval, timeout = 300 * time.Millisecond, 200 * time.Millisecond
 	h := serve(t, engineio.Config{PingInterval: interval, PingTimeout: timeout})
@@ -183,7 +183,7 @@ func TestSessionsEndOnTime(t *testing.T) {
 	t.Run("RequestAtTheEndIsRefused", func(t *testing.T) {
 		require.Eventually(t, func() bool { // a busy machine may send a ping so late that the client gets more time
 			p, c := h.poll(t)
-			time.Sleep(interval + timeout) // the promise is about this time
+			time.Sleep(interval + timeout) // the test is about this time
 			refused := p.get(t).status == 400
 			c.ended(t, engineio.PingTimeout)
 			return refused

@@ -4,13 +4,13 @@ import "github.com/backplane-go/backplane/socketio/internal/wsframe"
 
 // heartbeat is the state of a session's pings. The connection's mu guards it.
 type heartbeat struct {
-	due      int64 // when the next ping is sent; if the client has to answer one, when the answer is too late
+	due      int64 // when to send the next ping or, while the client has to answer one, when the session times out
 	asked    int64 // when the last ping was queued
 	waiting  bool  // the client has to answer a ping
 	extended bool  // the client has sent something since the ping, which extends the time by one timeout, as in Node.js
 }
 
-// noteInput notes that the client has sent something.
+// noteInput records that the client has sent something.
 func (b *heartbeat) noteInput(s *Server) {
 	if b.waiting && !b.extended {
 		b.extended = true
@@ -18,7 +18,7 @@ func (b *heartbeat) noteInput(s *Server) {
 	}
 }
 
-// pong notes the answer to a ping.
+// pong records the answer to a ping.
 func (c *Conn) pong() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -27,7 +27,7 @@ func (c *Conn) pong() {
 	}
 }
 
-// noteAlive notes that the client was alive at a time after the last ping. The caller holds mu.
+// noteAlive records that the client was alive at a time after the last ping. The caller holds mu.
 func (c *Conn) noteAlive(at int64) {
 	c.beat.waiting = false
 	c.beat.due = at + int64(c.server.config.PingInterval)
@@ -40,12 +40,12 @@ type sessionTimer Conn
 // Expire implements timers.Expirer.
 func (t *sessionTimer) Expire(now int64) { (*Conn)(t).checkHeartbeat(now) }
 
-// checkHeartbeat sends a ping if it is time for one. It ends a session whose client has not answered, or one
-// that has not closed in time.
+// checkHeartbeat sends a ping if one is due. It ends a session whose client has not answered in time, or that
+// has not closed in time.
 func (c *Conn) checkHeartbeat(now int64) {
 	c.mu.Lock()
 	switch {
-	case c.phase.Load() != isOpen: // it has not closed in time
+	case c.phase.Load() != isOpen: // the session has not closed in time
 		c.mu.Unlock()
 		c.end("", nil, nil)
 		return
@@ -57,8 +57,8 @@ func (c *Conn) checkHeartbeat(now int64) {
 		c.end(PingTimeout, nil, nil)
 		return
 	default:
-		// If the timer is a little late, the time for the answer is not extended. If it is very late, such as
-		// after the machine was suspended, the client gets the time that it needs.
+		// If the timer is a little late, the client's time to answer is not extended. If it is very late, such
+		// as after the machine was suspended, the client gets the full time.
 		timeout := int64(c.server.config.PingTimeout)
 		planned := max(c.beat.due, now-timeout/4)
 		c.beat = heartbeat{waiting: true, asked: now, due: planned + timeout}

@@ -25,7 +25,7 @@ func TestHeartbeat(t *testing.T) {
 		}
 		require.Equal(t, "2", s.text(t))
 		c.ended(t, engineio.PingTimeout)
-		require.GreaterOrEqual(t, time.Since(began), timeout, "the client had no time to answer")
+		require.GreaterOrEqual(t, time.Since(began), timeout, "the client must have the whole timeout to answer")
 		s.requireClosed(t)
 	})
 
@@ -59,7 +59,7 @@ func TestHeartbeat(t *testing.T) {
 		s.send(t, "4x")
 		c.text(t)
 		c.ended(t, engineio.PingTimeout)
-		require.GreaterOrEqual(t, time.Since(began), 2800*time.Millisecond, "the message did not extend the time")
+		require.GreaterOrEqual(t, time.Since(began), 2800*time.Millisecond, "the message must extend the time")
 	})
 
 	t.Run("FurtherMessagesDoNotExtendTheTime", func(t *testing.T) {

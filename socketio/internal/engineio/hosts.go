@@ -29,7 +29,7 @@ func parseHost(text string) (h host, ok bool) {
 	if found && (port == "" || strings.Trim(port, "0123456789") != "") {
 		return host{}, false
 	}
-	name = strings.TrimSuffix(name, ".") // the dot of the root
+	name = strings.TrimSuffix(name, ".") // a trailing dot, as in "example.com.", stands for the DNS root
 	if !strings.HasPrefix(name, "[") {
 		return host{name: strings.ToLower(name), port: port}, name != "" && header.ConsistsOf(name, "-_.")
 	}

@@ -22,8 +22,8 @@ func TestManyIdleConnections(t *testing.T) {
 	if raceEnabled {
 		many = 1000 // the race detector keeps track of at most 8128 goroutines
 	}
-	if most := maxFiles(t)/2 - 200; many > most { // this process has both ends
-		t.Logf("%d connections only: no more files may be open", most)
+	if most := maxFiles(t)/2 - 200; many > most { // this process has both ends of each connection
+		t.Logf("only %d connections, because of the limit of open files", most)
 		many = most
 	}
 	const interval, timeout = 3 * time.Second, time.Second
@@ -55,7 +55,7 @@ func TestManyIdleConnections(t *testing.T) {
 	goroutines := runtime.NumGoroutine()
 	most := many + many/10
 	if runtime.GOOS == "linux" {
-		most = many / 10 * 3 // net/http's
+		most = many / 10 * 3 // connections that net/http serves with a goroutine each
 	}
 	require.LessOrEqual(t, goroutines, most+100, "number of goroutines")
 	for _, c := range sessions {

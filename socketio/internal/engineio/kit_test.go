@@ -121,7 +121,7 @@ func (h *testServer) session(t testing.TB) *session {
 func (h *testServer) sessionOf(t testing.TB, sid string) *session {
 	t.Helper()
 	s, ok := h.byID.Load(sid)
-	require.True(t, ok, "a session of id %q", sid)
+	require.True(t, ok, "no open session has the id %q", sid)
 	return s.(*session)
 }
 
@@ -129,14 +129,14 @@ func (h *testServer) sessionOf(t testing.TB, sid string) *session {
 func (s *session) ended(t testing.TB, reason engineio.Reason) error {
 	t.Helper()
 	e := receive(t, s.closed, "the end of a session")
-	require.Equal(t, reason, e.reason, "the reason of the end; its error: %v", e.err)
+	require.Equal(t, reason, e.reason, "reason for the end of the session; its error: %v", e.err)
 	return e.err
 }
 
 func (s *session) text(t testing.TB) string {
 	t.Helper()
 	p := receive(t, s.messages, "a message")
-	require.False(t, p.Binary, "a message that should be text: %q", p.Data)
+	require.False(t, p.Binary, "want a text message, got the bytes %q", p.Data)
 	return string(p.Data)
 }
 
@@ -196,7 +196,7 @@ func parseHello(t testing.TB, packet string) hello {
 	t.Helper()
 	var h hello
 	data, ok := strings.CutPrefix(packet, "0")
-	require.True(t, ok, "an open packet, got %q", packet)
+	require.True(t, ok, "want an open packet, got %q", packet)
 	require.NoError(t, json.Unmarshal([]byte(data), &h))
 	return h
 }
@@ -325,7 +325,7 @@ func (s *socket) read(t testing.TB) ws.Frame {
 func (s *socket) text(t testing.TB) string {
 	t.Helper()
 	f := s.read(t)
-	require.Equal(t, ws.OpText, f.Header.OpCode, "a text frame, got %v %q", f.Header.OpCode, f.Payload)
+	require.Equal(t, ws.OpText, f.Header.OpCode, "want a text frame, got %v %q", f.Header.OpCode, f.Payload)
 	return string(f.Payload)
 }
 
@@ -333,7 +333,7 @@ func (s *socket) text(t testing.TB) string {
 func (s *socket) requireCloseFrame(t testing.TB, want ws.StatusCode) {
 	t.Helper()
 	f := s.read(t)
-	require.Equal(t, ws.OpClose, f.Header.OpCode, "a close frame, got %v %q", f.Header.OpCode, f.Payload)
+	require.Equal(t, ws.OpClose, f.Header.OpCode, "want a close frame, got %v %q", f.Header.OpCode, f.Payload)
 	code, _ := ws.ParseCloseFrameData(f.Payload)
 	require.Equal(t, want, code, "the close frame's code")
 	s.requireClosed(t)
@@ -347,7 +347,7 @@ func (s *socket) requireClosed(t testing.TB) {
 		err = nil // the connection is closed
 	}
 	require.NoError(t, err)
-	require.Empty(t, rest, "bytes after the end")
+	require.Empty(t, rest, "the server must send nothing after the close frame")
 }
 
 // readAnswer reads an HTTP response. The status is 0 if there is none.

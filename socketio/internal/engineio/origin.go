@@ -35,7 +35,7 @@ func parseOrigin(text string) (origin, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return origin{}, errors.Unwrap(err) // it does not repeat the text
+		return origin{}, errors.Unwrap(err) // without the text, which the caller adds
 	case u.Scheme == "" || u.Opaque != "" || !strings.HasPrefix(text[len(u.Scheme):], "://"):
 		return origin{}, errors.New("an origin begins with a scheme, such as https://")
 	case u.User != nil || strings.TrimSuffix(u.Path, "/") != "" || strings.ContainsAny(text, "?#"):
@@ -75,11 +75,11 @@ func withoutPort(host, scheme string) string {
 	return name + ":" + port
 }
 
-// allow decides whether the page that sent r may connect, and sets the headers that tell its browser so. The
-// server has to check this itself, because browsers do not ask before they open a WebSocket or send a simple
-// request. scheme is the client's, "" if it is not known.
+// allow decides whether the page that sent r may connect, and sets the CORS headers for its browser. The server
+// has to check the origin itself, because browsers send no preflight request before they open a WebSocket or
+// send a simple request. scheme is the scheme of the client's request, "" if it is not known.
 func (o *origins) allow(header http.Header, r *http.Request, scheme string) *refusal {
-	text := strings.Join(r.Header["Origin"], ", ") // several origins are not a known one
+	text := strings.Join(r.Header["Origin"], ", ") // several origins never match a listed one
 	if text == "" {
 		return nil // not a browser, or a page of the same host
 	}
@@ -106,7 +106,7 @@ func (o origin) isHost(host, scheme string) bool {
 	return isWeb(o.scheme) && (scheme == "" || scheme == o.scheme) && o.host == withoutPort(host, o.scheme)
 }
 
-// preflight answers a browser that asks whether a page may send a request.
+// preflight answers a CORS preflight request, with which a browser asks whether a page may send a request.
 func (o *origins) preflight(w http.ResponseWriter, r *http.Request, scheme string) *refusal {
 	header := w.Header()
 	if no := o.allow(header, r, scheme); no != nil {

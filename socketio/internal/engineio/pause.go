@@ -1,21 +1,21 @@
 package engineio
 
-// readAhead is how many bytes are read from a client while its receiver has no room for them. When a WebSocket
-// has so many, it is not read any more.
+// readAhead is how many bytes are read from a client's WebSocket while the receiver has no room for them.
+// Beyond that, nothing is read until the receiver has room.
 const readAhead = 64 << 10
 
 // pause is the state of a session whose receiver has no room for another message. The connection's mu guards it.
 type pause struct {
 	on      bool          // input waits for the receiver
 	full    bool          // readAhead is reached
-	seen    int64         // when the last byte came, on the server's clock
+	seen    int64         // when the last byte arrived, on the server's clock
 	resumed bool          // Resume was called after the last message
-	posts   bool          // the packets of a request wait
-	room    chan struct{} // closed when they need not wait any longer
+	posts   bool          // packets of a POST request wait
+	room    chan struct{} // closed when these packets need not wait any longer
 }
 
-// Resume has the session pass on messages again. The receiver calls it when it has room, after its Message has
-// returned false.
+// Resume makes the session pass messages to the receiver again. The receiver calls it when it has room, after
+// its Message has returned false.
 func (c *Conn) Resume() {
 	c.mu.Lock()
 	s := c.resume()
@@ -25,8 +25,8 @@ func (c *Conn) Resume() {
 	}
 }
 
-// resume ends a pause. It returns the socket that has to be woken, which must not be done under mu. The caller
-// holds mu.
+// resume ends a pause. It returns the socket that the caller has to wake after it has unlocked mu, nil if there
+// is none. The caller holds mu.
 func (c *Conn) resume() *socket {
 	c.pause.resumed = true
 	if !c.pause.on {
@@ -35,7 +35,7 @@ func (c *Conn) resume() *socket {
 	if c.beat.waiting {
 		if c.isAlive(c.server.clock()) {
 			c.noteAlive(c.pause.seen)
-		} else if c.pause.full { // the input that follows may contain the pong
+		} else if c.pause.full { // unread input may contain the pong
 			c.beat.due = c.beat.asked + 2*int64(c.server.config.PingTimeout)
 		}
 	}
@@ -47,7 +47,7 @@ func (c *Conn) resume() *socket {
 	return c.socket
 }
 
-// hold begins a pause. It is false if the receiver has made room meanwhile, or if the session is over. The
+// hold begins a pause. It returns false if the receiver has already made room, or if the session is over. The
 // caller holds mu.
 func (c *Conn) hold() bool {
 	if c.pause.resumed || c.phase.Load() != isOpen {
@@ -58,9 +58,9 @@ func (c *Conn) hold() bool {
 	return true
 }
 
-// waitForRoom waits until the receiver has room for the next packet of a request. The caller has entered, and
-// still has if it is true. It is false if the session has ended. gone is closed when the client gives up the
-// request.
+// waitForRoom waits until the receiver has room for the next packet of a request. The caller has entered (see
+// enter). If waitForRoom returns true, the caller still has. It returns false if the session has ended. gone is
+// closed when the client gives up the request.
 func (c *Conn) waitForRoom(gone <-chan struct{}) bool {
 	c.mu.Lock()
 	if !c.hold() {
@@ -82,17 +82,17 @@ func (c *Conn) waitForRoom(gone <-chan struct{}) bool {
 	return c.begin()
 }
 
-// isPaused reports whether the pause of a session goes on.
+// isPaused reports whether the session is paused.
 func (c *Conn) isPaused() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.pause.on
 }
 
-// isAlive reports whether a client that has to answer a ping has shown during a pause that it is alive. Its pong
-// may wait behind messages that the receiver has no room for, so any byte counts. When no more bytes are read,
-// it counts that the client's system has acknowledged everything that was sent, including the ping. The caller
-// holds mu.
+// isAlive reports whether a client that has to answer a ping has shown during a pause that it is alive. Its
+// pong may be queued behind messages that the receiver has no room for, so any received byte counts. When the
+// server has stopped reading, it is enough that the client's system has acknowledged all data that was sent,
+// including the ping. The caller holds mu.
 func (c *Conn) isAlive(now int64) bool {
 	if !c.pause.on {
 		return false
@@ -103,14 +103,14 @@ func (c *Conn) isAlive(now int64) bool {
 	return c.pause.seen > c.beat.asked
 }
 
-// pause begins a pause, unless the receiver has made room meanwhile.
+// pause begins a pause, unless the receiver has already made room.
 func (s *socket) pause() {
 	s.session.mu.Lock()
 	defer s.session.mu.Unlock()
 	s.paused = s.session.hold()
 }
 
-// keep keeps input for after the pause.
+// keep stores input that is decoded after the pause.
 func (s *socket) keep(p []byte) {
 	s.kept = append(s.kept, p...)
 	c := s.session

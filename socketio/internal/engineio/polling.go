@@ -11,7 +11,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// noopDelay is how long a poll waits that comes during an upgrade, as in Node.js's engine.io.
+// noopDelay is how long a poll that arrives during an upgrade waits for its response, as in Node.js's
+// engine.io.
 const noopDelay = 100 * time.Millisecond
 
 var (
@@ -47,7 +48,7 @@ func (s *Server) cookie(id string) *http.Cookie {
 	return &k
 }
 
-// servePoll waits until there is something for the client, and responds with everything that is queued.
+// servePoll waits until a frame is queued for the client, and responds with everything that is queued.
 func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 	wake := make(chan struct{}, 1)
 	c.mu.Lock()
@@ -64,7 +65,7 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 		return refuse(codeRequest, errOverlap)
 	}
 	c.poll = wake
-	c.pause.seen = c.server.clock() // a client that polls is alive, even if a request of it waits
+	c.pause.seen = c.server.clock() // a client that polls is alive, even while a POST of it waits
 	probed := c.probe != nil && c.probe.confirmed
 	c.wake()
 	c.mu.Unlock()
@@ -102,9 +103,10 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 	return nil
 }
 
-// takePayload ends the wait of a poll. It returns the response, and the share of memory that it counts for until
-// it has been written. plain: nothing in it may be compressed. last: it is the goodbye, which is sent in a
-// response of its own, as in Node.js, because clients drop unhandled packets that came with it.
+// takePayload ends the wait of a poll. It returns the response, and how many bytes of memory the response
+// counts for until it has been written. plain says that nothing in it may be compressed. last says that it is
+// the close packet, which is sent in a separate response, as in Node.js, because clients drop unhandled packets
+// that arrive with it.
 func (c *Conn) takePayload() (payload []byte, plain, last bool, share int) {
 	c.mu.Lock()
 	c.poll = nil
@@ -112,15 +114,15 @@ func (c *Conn) takePayload() (payload []byte, plain, last bool, share int) {
 	if c.socket == nil { // otherwise the queue is written to the socket
 		closing := c.phase.Load() == isClosing
 		last = closing && c.queue.Frames <= 1
-		var goodbye wsframe.Item
+		var closePacket wsframe.Item
 		if closing && !last {
-			goodbye = c.queue.PopLast()
+			closePacket = c.queue.PopLast()
 		}
 		l = c.queue.Take()
 		share = c.queue.Share
 		c.queue.Remove(wsframe.Total{Frames: c.queue.Frames, Bytes: c.queue.Bytes})
 		if closing && !last {
-			c.queue.Push(goodbye)
+			c.queue.Push(closePacket)
 		}
 	}
 	closed := c.phase.Load() == isClosed && c.reason != TransportClose
@@ -148,7 +150,7 @@ func (c *Conn) takePayload() (payload []byte, plain, last bool, share int) {
 	return payload, plain, last, share
 }
 
-// servePost handles a request with packets.
+// servePost handles a POST request, whose body has packets.
 func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if strings.EqualFold(strings.TrimSpace(kind), "application/octet-stream") {
@@ -182,14 +184,14 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	if no != nil {
 		return no
 	}
-	// HTML as in Node.js, because browsers may offer plain text for download. A client that does not get the
-	// response sends no more.
+	// HTML as in Node.js, because browsers may offer plain text for download. A client that does not receive
+	// the response sends nothing more.
 	_ = respond(w, response, c.server.config.BodyTimeout, "text/html", []byte("ok"))
 	return nil
 }
 
-// readBody reads the packets of a request. If they are too large, the session ends, and the client gets the
-// response of Node.js, which has no body.
+// readBody reads the body of a POST request. If it is too large, readBody ends the session, and the response
+// has no body, as in Node.js.
 func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	limit := int64(c.server.config.MaxPayload)
 	tooLarge := &refusal{status: http.StatusRequestEntityTooLarge, code: codeRequest, err: errBodySize, empty: true}
@@ -200,7 +202,7 @@ func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusa
 	memory := c.server.config.Memory
 	counted := &countedReader{Reader: http.MaxBytesReader(w, r.Body, limit), memory: memory}
 	defer counted.account.Settle(memory, 0)
-	body, err := io.ReadAll(counted) // allocates as the body comes
+	body, err := io.ReadAll(counted) // allocates while the body arrives, not by Content-Length
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
@@ -215,7 +217,7 @@ func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusa
 	return body, nil
 }
 
-// countedReader counts the bytes of a body as memory while the body is read.
+// countedReader counts the bytes that have been read of a body as used memory.
 type countedReader struct {
 	io.Reader
 	memory  *quota.Budget
@@ -240,7 +242,7 @@ func (c *Conn) receivePayload(body []byte, gone <-chan struct{}) *refusal {
 			c.findClosePacket(body)
 			return nil
 		}
-		c.end(TransportError, errOverlap, nil) // a WebSocket calls the receiver, unless the session is over
+		c.end(TransportError, errOverlap, nil) // a WebSocket is calling the receiver, unless the session is over
 		return refuse(codeRequest, errLate)
 	}
 	var o outcome
@@ -266,11 +268,11 @@ func (c *Conn) receivePayload(body []byte, gone <-chan struct{}) *refusal {
 	return nil
 }
 
-// findClosePacket looks for a close packet from the client of a closing session. Then the client need not poll
-// for the server's goodbye.
+// findClosePacket looks for a close packet from the client of a closing session. A client that has sent one
+// need not poll for the server's close packet.
 func (c *Conn) findClosePacket(body []byte) {
 	found := false
-	_ = eachPacket(body, func(p packet) bool { // nothing else counts any more
+	_ = eachPacket(body, func(p packet) bool { // all other packets are ignored
 		found = found || p.kind == typeClose
 		return !found
 	})

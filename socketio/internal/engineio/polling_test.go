@@ -58,9 +58,10 @@ func TestPolling(t *testing.T) {
 		later := p.getAsync(t)
 		c.waitForPoll(t)
 		require.True(t, c.Send(text("now"), engineio.SendOptions{Volatile: true}),
-			"a volatile frame is sent when a poll waits")
+			"a volatile frame must be sent while a poll waits")
 		require.Equal(t, "4now", receive(t, later, "the poll's answer").body)
-		require.False(t, c.Send(text("now"), engineio.SendOptions{Volatile: true}), "no poll waits")
+		require.False(t, c.Send(text("now"), engineio.SendOptions{Volatile: true}),
+			"a volatile frame must be dropped while no poll waits")
 	})
 
 	t.Run("DuplicatePollEndsTheSession", func(t *testing.T) {
@@ -71,7 +72,7 @@ func TestPolling(t *testing.T) {
 		require.Equal(t, 400, second.status)
 		a := receive(t, first, "the first poll's answer")
 		require.Equal(t, 200, a.status)
-		require.Equal(t, "1", a.body, "the first poll gets a close packet")
+		require.Equal(t, "1", a.body, "the first poll must receive a close packet")
 		require.Error(t, c.ended(t, engineio.TransportError))
 		require.JSONEq(t, `{"code":1,"message":"Session ID unknown"}`, p.get(t).body)
 	})
@@ -133,7 +134,7 @@ func TestPolling(t *testing.T) {
 		})
 	}
 
-	t.Run("NoopAndPongAreFine", func(t *testing.T) {
+	t.Run("NoopAndPongAreAccepted", func(t *testing.T) {
 		p, c := h.poll(t)
 		require.Equal(t, 200, p.post(t, "6\x1e3\x1e4x").status)
 		require.Equal(t, "x", c.text(t))
@@ -151,8 +152,9 @@ func TestPolling(t *testing.T) {
 		c.Close(engineio.ForcedClose)
 		require.NoError(t, c.ended(t, engineio.ForcedClose))
 		require.False(t, c.Send(text("late"), engineio.SendOptions{}))
-		require.Equal(t, "4one", p.get(t).body, "queued frames wait for the client")
-		require.Equal(t, "1", p.get(t).body, "the goodbye comes alone, because clients drop what comes with it")
+		require.Equal(t, "4one", p.get(t).body, "queued frames must wait for the client")
+		require.Equal(t, "1", p.get(t).body, "the close packet must come alone, because clients drop packets that "+
+			"come with it")
 		require.Equal(t, 400, p.get(t).status)
 	})
 
@@ -200,7 +202,7 @@ func TestPolling(t *testing.T) {
 		require.Equal(t, "1", p.get(t).body)
 	})
 
-	require.Zero(t, h.closeAll(t), "sessions that have ended are counted")
+	require.Zero(t, h.closeAll(t), "sessions that have ended must not be counted")
 }
 
 // closeAll closes all sessions, and returns how many remain open.
@@ -243,7 +245,8 @@ func TestPollingLimits(t *testing.T) {
 	t.Run("OversizedBodies", func(t *testing.T) {
 		h := serve(t, engineio.Config{MaxPayload: 100})
 		p, c := h.poll(t)
-		require.Equal(t, 200, p.post(t, "4"+strings.Repeat("x", 99)).status, "the limit is inclusive")
+		require.Equal(t, 200, p.post(t, "4"+strings.Repeat("x", 99)).status,
+			"a body of exactly the limit must be accepted")
 		require.Len(t, c.text(t), 99)
 		for name, body := range map[string]string{
 			"OfKnownLength": "Content-Length: 101\r\n\r\n4" + strings.Repeat("x", 100),
@@ -262,10 +265,10 @@ func TestPollingLimits(t *testing.T) {
 				require.NoError(t, err)
 				a := readAnswer(nc)
 				require.Equal(t, 413, a.status)
-				require.Empty(t, a.body, "as in Node.js")
+				require.Empty(t, a.body, "the response must have no body, as in Node.js")
 				require.ErrorContains(t, c.ended(t, engineio.TransportError), "larger than")
 				require.Contains(t, []int{200, 400}, receive(t, waiting, "the answer to the poll").status,
-					"the poll ends, or comes too late")
+					"the poll must end with the session, or be refused after it")
 				require.Equal(t, 400, p.get(t).status)
 				require.Empty(t, c.messages)
 			})
@@ -290,7 +293,7 @@ func TestPollingLimits(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, nc.Close())
 		require.Error(t, c.ended(t, engineio.TransportError))
-		require.Empty(t, c.messages, "packets of an incomplete body")
+		require.Empty(t, c.messages, "packets of an incomplete body must not be delivered")
 	})
 
 	t.Run("EndOfTheSessionAbortsABody", func(t *testing.T) {

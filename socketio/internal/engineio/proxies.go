@@ -17,7 +17,7 @@ import (
 // unixPeers stands for all clients of a Unix socket. They have no address.
 const unixPeers = "unix"
 
-// proxies are the trusted peers: their headers about clients are used.
+// proxies are the trusted peers: the server uses their headers about clients.
 type proxies struct {
 	ranges []netip.Prefix
 	unix   bool
@@ -79,13 +79,13 @@ func (p *proxies) trustsPeer(r *http.Request) bool {
 	return p.unix && ok && local.Network() == "unix"
 }
 
-// origination is how a request has reached the outermost proxy. Fields that are not known are empty.
+// origination describes a request as it has reached the outermost proxy. Unknown fields are empty.
 type origination struct {
 	client       netip.AddrPort
 	host, scheme string
 }
 
-// unwrap returns r as the client has sent it to the outermost proxy, and the scheme of that request, "" if it is
+// unwrap returns r as the client sent it to the outermost proxy, and the scheme of that request, "" if it is
 // not known. It returns r itself if r does not come from a trusted proxy.
 func (p *proxies) unwrap(r *http.Request) (_ *http.Request, scheme string) {
 	if p == nil || !p.trustsPeer(r) {
@@ -94,8 +94,8 @@ func (p *proxies) unwrap(r *http.Request) (_ *http.Request, scheme string) {
 	var o origination
 	switch h := r.Header; {
 	case h["X-Forwarded-For"] != nil || h["X-Forwarded-Host"] != nil || h["X-Forwarded-Proto"] != nil:
-		// Forwarded is ignored beside these: a proxy that sets them may pass on a Forwarded that the client has
-		// forged.
+		// If one of these is set, Forwarded is ignored, because the proxy may pass on a Forwarded that the
+		// client has forged.
 		o = p.parseXForwarded(h)
 	case h["Forwarded"] != nil:
 		o = p.parseForwarded(h)
@@ -139,7 +139,7 @@ func (p *proxies) parseXForwarded(h http.Header) (o origination) {
 			p.logMalformed("X-Forwarded-For", member)
 		}
 		if !ok || hidden {
-			break // the client is not known: use the proxy that is nearest to it
+			break // the client is unknown: use the address of the proxy that is nearest to it
 		}
 		o.client = node
 		if !p.trusts(node.Addr()) {
@@ -151,8 +151,8 @@ func (p *proxies) parseXForwarded(h http.Header) (o origination) {
 	return o
 }
 
-// memberAt returns the member of a list that n others follow. If there are fewer, because some proxies append
-// none, it returns the first one.
+// memberAt returns the member of a list that is followed by n others. If the list has fewer members, because
+// some proxies append none, it returns the first one.
 func memberAt(lines []string, n int) (last string) {
 	for last = range header.Members(lines) {
 		if n--; n < 0 {
@@ -189,7 +189,7 @@ func (p *proxies) parseForwarded(h http.Header) (o origination) {
 	return o
 }
 
-// logMalformed logs the first value that is malformed, and ignored.
+// logMalformed logs the first malformed value. Malformed values are ignored.
 func (p *proxies) logMalformed(what, value string) {
 	if p.warned.CompareAndSwap(false, true) {
 		p.logger.Warn("engineio: ignored a malformed header of a trusted proxy; further ones are not logged",

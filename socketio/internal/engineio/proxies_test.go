@@ -16,8 +16,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
-// forwardedClient begins a session with headers, and returns what the server knows of the client. address is
-// "peer" if it is the test's own.
+// forwardedClient opens a session with headers, and returns the client's address, host and scheme as the server
+// sees them. address is "peer" if it is the address of the test itself.
 func forwardedClient(t *testing.T, h *testServer, transport string, lines ...string) (address, host, scheme string) {
 	t.Helper()
 	head := "GET /socket.io/?EIO=4&transport=" + transport + " HTTP/1.1\r\n"
@@ -196,7 +196,7 @@ func TestInvalidTrustedProxiesAreRefused(t *testing.T) {
 	}
 }
 
-// All checks of a request use the address, host and scheme that proxies forward.
+// All checks of a request must use the address, host and scheme that proxies forward.
 func TestChecksUseForwardedValues(t *testing.T) {
 	request := func(lines ...string) string {
 		return "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: inner:3000\r\n" + strings.Join(append(lines,
@@ -211,14 +211,15 @@ func TestChecksUseForwardedValues(t *testing.T) {
 		require.Equal(t, 200, h.sendRaw(t,
 			request("X-Forwarded-Host: chat.example:443", secure, "Origin: https://chat.example")).status(t))
 		require.Equal(t, 403, h.sendRaw(t, request(host, secure, "Origin: http://chat.example")).status(t),
-			"a page with another scheme is another origin")
+			"a page with another scheme must count as another origin")
 		require.Equal(t, 200, h.sendRaw(t, request(host, "Origin: https://chat.example")).status(t),
-			"the scheme is not known")
+			"a page of either scheme must be allowed if the scheme is not known")
 		require.Equal(t, 200, h.sendRaw(t,
 			request("Forwarded: host=chat.example;proto=https", "Origin: https://chat.example")).status(t))
 		require.Equal(t, 403, h.sendRaw(t, request(host, secure, "Origin: http://inner:3000")).status(t))
 		require.Equal(t, 403, serve(t, engineio.Config{}).sendRaw(t,
-			request(host, secure, "Origin: https://chat.example")).status(t), "no proxy is trusted")
+			request(host, secure, "Origin: https://chat.example")).status(t),
+			"headers must be ignored if no proxy is trusted")
 	})
 
 	t.Run("Hosts", func(t *testing.T) {

@@ -24,7 +24,7 @@ func (s *session) endedByQuota(t *testing.T, name quota.Name) {
 	require.Positive(t, e.Limit)
 }
 
-// requireEcho checks that a client is served.
+// requireEcho checks that messages still pass in both directions.
 func requireEcho(t *testing.T, client *socket, s *session) {
 	t.Helper()
 	client.send(t, "4hello")
@@ -81,7 +81,7 @@ func TestRates(t *testing.T) {
 	requireEcho(t, honest, member)
 }
 
-// byHeader counts clients by a header, because all clients of a test have the same address.
+// byHeader takes the client's address from a header, because all clients of a test have the same address.
 func byHeader(r *http.Request) string { return r.Header.Get("X-From") }
 
 func TestLimitsOfAnAddress(t *testing.T) {
@@ -124,7 +124,7 @@ func TestLimitsOfAnAddress(t *testing.T) {
 				refused++
 			}
 		}
-		require.GreaterOrEqual(t, refused, 20, "handshakes of five seconds may come at once")
+		require.GreaterOrEqual(t, refused, 20, "the limit must refuse handshakes beyond five seconds' worth")
 		require.Equal(t, 50-refused, asked, "Admit must not be called for requests that are refused")
 		require.Equal(t, 200, h.request(t, "GET", "transport=polling", "", "X-From", other).status)
 	})

@@ -14,11 +14,11 @@ type RefusedError struct {
 	// Code is the code in the response, as in Node.js's engine.io: 0 unknown transport, 1 unknown session, 2 bad
 	// handshake method, 3 bad request, 4 forbidden, 5 unsupported protocol version.
 	Code int
-	// RemoteAddr is the client's.
+	// RemoteAddr is the client's network address.
 	RemoteAddr string
-	// Address is the address that the request counts for, as Config.Address returns it.
+	// Address is the client address that Config.Address has returned for the request.
 	Address string
-	// Err is the cause. The client does not get it.
+	// Err is the cause. It is not sent to the client.
 	Err error
 }
 
@@ -55,7 +55,7 @@ type refusal struct {
 	status int
 	code   int
 	err    error
-	reason string // more for the client, may be ""
+	reason string // further text for the client, may be ""
 	empty  bool   // the response has no body
 }
 
@@ -72,8 +72,8 @@ func refuseAddress(err error) *refusal {
 	return &refusal{status: http.StatusTooManyRequests, code: codeRequest, err: err}
 }
 
-// refuseValue is the refusal of a request because of a header's value. The response says as much as the log. The
-// value is quoted, so that it cannot be mistaken for other text.
+// refuseValue is the refusal of a request because of a header's value. The response and the log both name the
+// value. It is quoted, so that it cannot be mistaken for other text.
 func refuseValue(err error, what, value string) *refusal {
 	no := refuse(codeForbidden, fmt.Errorf("%w: %q", err, excerpt.Of(value)))
 	no.reason = fmt.Sprintf("%s %q is not allowed", what, excerpt.Of(value))
@@ -98,16 +98,19 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 	s.reportRefusal(r, no)
 }
 
-// closeAfterResponse has the connection closed after the response to a request that is not served. The rest of
-// its body is not waited for longer than after any other goodbye.
+// closeAfterResponse makes net/http close the connection after the response to a refused request. The server
+// waits at most lingerTimeout for the rest of the request's body.
 func (s *Server) closeAfterResponse(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
-		if w.Header().Get("Upgrade") != "" { // Connection has to name it; net/http wants that on a line of its own
+		// Connection has to name Upgrade too, in a separate header line, because net/http looks for a line with
+		// only "close".
+		if w.Header().Get("Upgrade") != "" {
 			w.Header().Add("Connection", "Upgrade")
 		}
 	}
-	response := http.NewResponseController(w) // where a deadline cannot be set, the application has to bound requests
+	// If the deadlines cannot be set, the application has to limit the time of requests.
+	response := http.NewResponseController(w)
 	_ = response.SetWriteDeadline(time.Now().Add(s.config.BodyTimeout))
 	if hasBody(r) {
 		_ = response.SetReadDeadline(time.Now().Add(min(lingerTimeout, s.config.BodyTimeout)))

@@ -75,7 +75,7 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
-	require.Equal(t, 1, h.Len(), "the number of sessions")
+	require.Equal(t, 1, h.Len(), "number of sessions: refused requests must not open any")
 
 	for name, headers := range map[string][]string{
 		"BadKey":     {"Sec-WebSocket-Key", "short", "Sec-WebSocket-Version", "13"},

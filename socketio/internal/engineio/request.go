@@ -11,7 +11,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
-// maxHeader is the most bytes of a request's URL and headers, as in Node.js's HTTP server. A session keeps them.
+// maxHeader is the maximum size in bytes of a request's URL and headers, as in Node.js's HTTP server. A session
+// keeps the URL and headers of its first request.
 const maxHeader = 16 << 10
 
 var (
@@ -28,7 +29,7 @@ var (
 	errStopping   = errors.New("engineio: the server is shutting down")
 )
 
-// query is what a request asks for.
+// query holds the parameters of a request.
 type query struct {
 	transport string
 	upgrade   bool // the request is the handshake of a WebSocket
@@ -37,7 +38,7 @@ type query struct {
 }
 
 // check decides whether a request is served. The checks are in the order of Node.js's engine.io. scheme is the
-// client's, "" if it is not known.
+// scheme of the client's request, "" if it is not known.
 func (s *Server) check(w http.ResponseWriter, r *http.Request, scheme string) (query, *refusal) {
 	if requestSize(r) > maxHeader {
 		return query{}, &refusal{status: http.StatusRequestHeaderFieldsTooLarge, code: codeRequest, err: errHeaderSize}

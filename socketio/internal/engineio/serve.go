@@ -12,23 +12,23 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/accept"
 )
 
-// front is what accepts connections for Serve.
+// front accepts connections for Serve.
 type front struct {
-	mu        sync.Mutex // guards all below
+	mu        sync.Mutex // guards the fields below
 	listeners map[*net.Listener]struct{}
 	acceptor  *accept.Acceptor      // serves handshakes of WebSockets; nil before Serve
 	http      *http.Server          // serves everything else; nil before Serve
-	handed    *handedListener       // its connections from the acceptor
+	handed    *handedListener       // passes connections from the acceptor to http
 	lingering map[net.Conn]struct{} // see linger
 	stopped   bool
 	group     sync.WaitGroup // lingering connections, connections of the HTTP server, and goroutines that accept
 }
 
-// Serve accepts connections from l and serves them. It closes l at the end. It returns http.ErrServerClosed
-// after Shutdown and Close, and otherwise l's error.
+// Serve accepts connections from l and serves them. It closes l before it returns. It returns
+// http.ErrServerClosed after Shutdown and Close, and otherwise l's error.
 //
-// On Linux the WebSockets of a *net.TCPListener do not pass through net/http: see package accept, which the
-// build tag backplane_nethttp leaves out.
+// On Linux, package accept serves the WebSocket handshakes of a *net.TCPListener without net/http. The build
+// tag backplane_nethttp disables that.
 func (s *Server) Serve(l net.Listener) error {
 	defer l.Close()
 	f := &s.front
@@ -85,8 +85,8 @@ func (f *front) countConn(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// stop ends Serve. There are no sessions any more. Requests that are being served have time until ctx ends, and
-// at most timeout.
+// stop ends Serve after all sessions have ended. Requests that are being served have until ctx ends, and at
+// most timeout, to finish.
 func (f *front) stop(ctx context.Context, timeout time.Duration) {
 	f.mu.Lock()
 	f.stopped = true
@@ -109,8 +109,8 @@ func (f *front) stop(ctx context.Context, timeout time.Duration) {
 	f.group.Wait()
 }
 
-// linger closes a connection after its last response, when the client has closed its side. If it were closed at
-// once, a client that is still sending would get a reset, and lose the response. linger does not block.
+// linger closes a connection after its last response, when the client has closed its side. If linger closed it
+// at once, a client that is still sending would receive a reset and lose the response. linger does not block.
 func (f *front) linger(nc net.Conn) {
 	if h, ok := nc.(accept.Hijacked); ok {
 		h.Linger()
@@ -139,7 +139,8 @@ func (f *front) linger(nc net.Conn) {
 	})
 }
 
-// handedListener is the net.Listener of the HTTP server. It accepts the connections that it is given.
+// handedListener is the net.Listener of the HTTP server. Accept returns the connections that are passed to
+// give.
 type handedListener struct {
 	conns  chan net.Conn
 	once   sync.Once

@@ -151,7 +151,7 @@ func TestServe(t *testing.T) {
 
 	t.Run("HugeHeadWithoutAnEndIsRefused", func(t *testing.T) {
 		s := h.sendRaw(t, requestLine+"X-Huge: "+strings.Repeat("x", 15<<10))
-		_, _ = io.WriteString(s, strings.Repeat("x", 64<<10)) // the server may refuse it meanwhile
+		_, _ = io.WriteString(s, strings.Repeat("x", 64<<10)) // fails if the server has already refused the head
 		require.Equal(t, 431, s.status(t))
 	})
 
@@ -224,10 +224,10 @@ func TestServe(t *testing.T) {
 		h.connect(t) // it is accepted after them
 		require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+many/3 }, 5*time.Second,
 			time.Millisecond,
-			"long before HeaderTimeout")
+			"connections without a head must not hold goroutines until HeaderTimeout")
 	})
 
-	t.Run("ClientsThatGoInTheMiddleOfAHead", func(t *testing.T) {
+	t.Run("ClientsThatDisconnectInTheMiddleOfAHead", func(t *testing.T) {
 		for _, head := range []string{"", "G", requestLine, requestLine + handshakeHeaders, "POST / HTTP/1.1\r\n"} {
 			require.NoError(t, h.sendRaw(t, head).Close())
 		}
@@ -279,7 +279,7 @@ func TestServeEnds(t *testing.T) {
 			s.requireClosed(t)
 		}
 		_, err := net.Dial("tcp", h.http.Listener.Addr().String())
-		require.Error(t, err, "the listener is closed")
+		require.Error(t, err, "the listener must be closed")
 	})
 
 	t.Run("BeforeItBegins", func(t *testing.T) {

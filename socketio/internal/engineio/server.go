@@ -14,8 +14,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// Server serves the sessions of one path. It is an http.Handler. Its own goroutines start with the first
-// session, and end with Shutdown or Close.
+// Server serves the sessions of one path. It is an http.Handler. Its goroutines start with the first session,
+// and end with Shutdown or Close.
 type Server struct {
 	config           Config
 	origins          origins
@@ -33,16 +33,16 @@ type Server struct {
 	stopTimers       chan struct{}
 	timersDone       sync.WaitGroup
 
-	mu       sync.Mutex // guards all below
+	mu       sync.Mutex // guards the fields below
 	sessions map[string]*Conn
 	started  bool // the pollers, writers and timers
-	stopping bool // there are no new sessions
+	stopping bool // new sessions are refused
 	stopped  bool
 }
 
 var _ http.Handler = (*Server)(nil)
 
-// NewServer returns a server, or an error that says what is wrong with config.
+// NewServer returns a server, or an error if config is invalid.
 func NewServer(config Config) (*Server, error) {
 	config = config.withDefaults()
 	if err := config.validate(); err != nil {
@@ -61,7 +61,8 @@ func NewServer(config Config) (*Server, error) {
 // clock returns the time since the server was made, in nanoseconds.
 func (s *Server) clock() int64 { return int64(time.Since(s.began)) }
 
-// ServeHTTP serves one request. A poll returns when there is something for the client, a WebSocket at once.
+// ServeHTTP serves one request. For a poll it returns when a frame is queued for the client; for a WebSocket,
+// after the handshake.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	boundBody(w, r, s.config.BodyTimeout)
 	r, scheme := s.proxies.unwrap(r)
@@ -102,7 +103,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// newConn makes a session. It counts as being called, so that Open is the receiver's first call.
+// newConn makes a session. delivering is set, so that the receiver is not called before Open has returned.
 func (s *Server) newConn(r *http.Request) (*Conn, *refusal) {
 	address, err := s.addresses.Enter(quota.Key(s.config.Address(r)))
 	if err != nil {
@@ -157,7 +158,8 @@ func (s *Server) startPollers() bool {
 	return s.pollers.Running()
 }
 
-// open calls Config.Open and starts the heartbeat. The packets that the client has to get first are queued.
+// open calls Config.Open and starts the heartbeat. The caller has queued the packets that the client receives
+// first.
 func (c *Conn) open() {
 	s := c.server
 	opened := false
@@ -202,13 +204,13 @@ func (s *Server) Addresses() int { return s.addresses.Len() }
 // Len returns the number of open sessions.
 func (s *Server) Len() int { return int(s.live.Load()) }
 
-// Shutdown refuses new sessions and ends the others with ServerShutdown. It returns when all clients have got
-// their queued frames and a goodbye, or after Config.ShutdownTimeout. When ctx ends before, Shutdown does what
-// Close does, and returns ctx's error.
+// Shutdown refuses new sessions and ends the others with ServerShutdown. It returns when all clients have
+// received their queued frames and a close message, or after Config.ShutdownTimeout. If ctx ends before that,
+// Shutdown does what Close does and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	latest := s.clock() + int64(s.config.ShutdownTimeout)
 	for _, c := range s.refuseMore() {
-		c.end(ServerShutdown, nil, goodbye(ServerShutdown))
+		c.end(ServerShutdown, nil, closeMessage(ServerShutdown))
 		s.timers.Advance(&c.timer, latest) // also for sessions that were closing before
 	}
 	done := make(chan struct{})
@@ -223,13 +225,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	_ = s.Close() // it never fails
+	_ = s.Close() // never fails
 	<-done
 	return err
 }
 
-// Close ends all sessions at once, without goodbyes, and waits until all goroutines of the server have ended. A
-// Receiver must not call it.
+// Close ends all sessions at once, without close messages, and waits until all goroutines of the server have
+// ended. A Receiver must not call it.
 func (s *Server) Close() error {
 	for _, c := range s.refuseMore() {
 		c.end(ServerShutdown, nil, nil)
@@ -249,7 +251,7 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// refuseMore has new sessions refused from now on, and returns those that there are.
+// refuseMore makes the server refuse new sessions from now on, and returns the existing ones.
 func (s *Server) refuseMore() []*Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,40 +11,42 @@ import (
 )
 
 const (
-	// flushTimeout is how long a client may take to get its queued frames after its session has been closed.
+	// flushTimeout is how long a client may take to read its queued frames after its session has been closed.
 	flushTimeout = 30 * time.Second
 	// lingerTimeout is how long a client may take after that to close its side of a WebSocket.
 	lingerTimeout = 5 * time.Second
 )
 
-// The goodbyes, the last that a client gets: a close frame over WebSocket, a close packet in a poll.
+// The close messages. Each is the last message to a client: a close frame over WebSocket, a close packet in a
+// poll.
 var (
-	goodbyeNormal    = newGoodbye(ws.CompiledCloseNormalClosure)
-	goodbyeGoingAway = newGoodbye(ws.CompiledCloseGoingAway)
-	goodbyeProtocol  = newGoodbye(ws.CompiledCloseProtocolError)
-	goodbyeText      = newGoodbye(ws.CompiledCloseInvalidFramePayloadData)
-	goodbyeTooBig    = newGoodbye(ws.CompiledCloseMessageTooBig)
+	closeNormal        = newCloseMessage(ws.CompiledCloseNormalClosure)
+	closeGoingAway     = newCloseMessage(ws.CompiledCloseGoingAway)
+	closeProtocolError = newCloseMessage(ws.CompiledCloseProtocolError)
+	closeInvalidText   = newCloseMessage(ws.CompiledCloseInvalidFramePayloadData)
+	closeTooBig        = newCloseMessage(ws.CompiledCloseMessageTooBig)
 )
 
-func newGoodbye(closeFrame []byte) *wsframe.Frame {
+func newCloseMessage(closeFrame []byte) *wsframe.Frame {
 	return wsframe.NewEncodedFrame(closeFrame, []byte{typeClose})
 }
 
-// goodbye returns the goodbye for a reason, nil if the client is cut off without one.
-func goodbye(reason Reason) *wsframe.Frame {
+// closeMessage returns the close message for a reason, nil if the connection is cut without one.
+func closeMessage(reason Reason) *wsframe.Frame {
 	switch reason {
 	case Reason(quota.EventRate), Reason(quota.ByteRate), Reason(quota.Memory), Reason(quota.Unjoined):
-		return nil // a client that takes too much is not read any more
+		return nil // nothing more is read from a client that uses too much
 	case ServerShutdown:
-		return goodbyeGoingAway
+		return closeGoingAway
 	case TransportError, ParseError:
-		return goodbyeProtocol
+		return closeProtocolError
 	}
-	return goodbyeNormal
+	return closeNormal
 }
 
-// enter begins calls of the receiver. It is false if the session is over, or if another goroutine calls the
-// receiver, which a client must not cause. leave must follow if it is true.
+// enter gives the calling goroutine the exclusive right to call the receiver, until it calls leave. It returns
+// false if the session is over, or if another goroutine has the right, which happens only if the client breaks
+// the protocol.
 func (c *Conn) enter() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -61,7 +63,7 @@ func (c *Conn) begin() bool {
 	return true
 }
 
-// leave ends calls of the receiver. It calls Closed if the session has ended meanwhile.
+// leave gives up the right to call the receiver. It first calls Closed if the session has ended since enter.
 func (c *Conn) leave() {
 	c.mu.Lock()
 	pending := c.closedPending
@@ -76,11 +78,11 @@ func (c *Conn) leave() {
 // outcome is the result of a packet.
 type outcome struct {
 	full   bool   // the receiver has no room for another message
-	reason Reason // why the session has to end, "" if it has not
+	reason Reason // why the session has to end, "" if it continues
 	err    error
 }
 
-// receive handles a packet of the client. The caller has entered.
+// receive handles a packet from the client. The caller has entered.
 func (c *Conn) receive(p packet, here *sched.Slot) (o outcome) {
 	if o.reason, o.err = c.spend(len(p.data)); o.err != nil {
 		return o
@@ -103,7 +105,8 @@ func (c *Conn) receive(p packet, here *sched.Slot) (o outcome) {
 	return o
 }
 
-// spend counts a message of n bytes. If it returns an error, the session has to end. The caller has entered.
+// spend counts a message of n bytes against the client's rates. If it returns an error, the session has to end.
+// The caller has entered.
 func (c *Conn) spend(n int) (Reason, error) {
 	rates := c.server.config.Rates
 	name := c.rate.Spend(n, rates, c.server.clock)
@@ -116,14 +119,15 @@ func (c *Conn) spend(n int) (Reason, error) {
 	return Reason(name), &quota.Error{Quota: name, Limit: rates.Bytes}
 }
 
-// end ends the session, if it is open, and has the receiver's Closed called. If last is not nil, the client gets
-// its queued frames and then last. Otherwise the transport is cut off, even if the session is closing already.
+// end ends the session, if it is open, and calls the receiver's Closed or leaves that to the goroutine that
+// calls the receiver. If last is not nil, the queued frames and then last are sent to the client. Otherwise the
+// transport is cut, even if the session is already closing.
 func (c *Conn) end(reason Reason, err error, last *wsframe.Frame) {
 	c.mu.Lock()
 	callClosed := false
 	var woken *socket
 	if c.phase.Load() == isOpen {
-		woken = c.resume() // what it reads from now on is dropped
+		woken = c.resume() // input that it reads from now on is dropped
 		c.reason, c.err = reason, err
 		c.server.live.Add(-1)
 		c.closedPending = c.delivering
@@ -155,11 +159,11 @@ func (c *Conn) end(reason Reason, err error, last *wsframe.Frame) {
 
 // callClosed calls Closed. It is called once, by the goroutine that set delivering for the last time.
 func (c *Conn) callClosed() {
-	c.receiver.Closed(c.reason, c.err) // they do not change any more
+	c.receiver.Closed(c.reason, c.err) // reason and err do not change any more
 	c.release()
 }
 
-// endTransport ends the transport. It returns the sockets that have to be cut, which must not be done under mu.
+// endTransport ends the transport. It returns the sockets that the caller has to cut after it has unlocked mu.
 // The caller holds mu.
 func (c *Conn) endTransport() []*socket {
 	c.phase.Store(isClosed)
@@ -188,7 +192,7 @@ func (c *Conn) endTransport() []*socket {
 	return cut
 }
 
-// release gives up the receiver's hold of the server.
+// release gives up the receiver's hold on the server's WaitGroup.
 func (c *Conn) release() {
 	c.mu.Lock()
 	c.holds--
@@ -199,8 +203,8 @@ func (c *Conn) release() {
 	}
 }
 
-// abortPost ends a request whose body is being read. The caller holds mu, so that the request cannot end
-// meanwhile.
+// abortPost ends a request whose body is being read. The caller holds mu, so that the request cannot end during
+// the call.
 func (c *Conn) abortPost() {
 	if c.body != nil {
 		_ = c.body.SetReadDeadline(time.Unix(1, 0)) // if it cannot be set, the body's own deadline ends the request

@@ -13,7 +13,7 @@ import (
 )
 
 func TestShutdown(t *testing.T) {
-	t.Run("SendsAGoodbyeToAllClients", func(t *testing.T) {
+	t.Run("SendsACloseMessageToAllClients", func(t *testing.T) {
 		h := serve(t, engineio.Config{ShutdownTimeout: patience})
 		s, c := h.connect(t)
 		p, polling := h.poll(t)
@@ -40,7 +40,7 @@ func TestShutdown(t *testing.T) {
 		require.Equal(t, 503, status)
 		select {
 		case err := <-done:
-			t.Fatalf("Shutdown returned %v before the last client had its goodbye", err)
+			t.Fatalf("Shutdown returned %v before the last client had received a close message", err)
 		default:
 		}
 		require.Equal(t, "4y", idle.get(t).body)
@@ -66,7 +66,7 @@ func TestShutdown(t *testing.T) {
 		h := serve(t, engineio.Config{ShutdownTimeout: 20 * time.Millisecond})
 		_, polled := h.poll(t) // its client does not poll again
 		_, before := h.poll(t)
-		before.Close(engineio.ForcedClose) // the goodbye waits for the next poll
+		before.Close(engineio.ForcedClose) // the close packet waits for the next poll
 		_, stuck := h.connect(t)           // its client does not read
 		fillSocket(t, stuck, text(strings.Repeat("x", 100_000)))
 		s, silent := h.connect(t) // its client does not answer the close frame
@@ -134,7 +134,7 @@ func TestClose(t *testing.T) {
 		c.ended(t, engineio.ForcedClose)
 		require.Equal(t, "4last", s.text(t))
 		s.requireCloseFrame(t, ws.StatusNormalClosure)
-		require.Empty(t, c.closed, "Closed is called once")
+		require.Empty(t, c.closed, "Closed must be called only once")
 	})
 
 	t.Run("ClientMayAnswerTheCloseFrame", func(t *testing.T) {

@@ -21,14 +21,14 @@ type socket struct {
 	writer  *netpoll.Writer // nil if a goroutine writes, because writes may block
 	form    wsframe.Form
 
-	// of the reader
+	// only for the reader
 	in      wsframe.Decoder
 	kept    []byte // input that has not been decoded
 	reserve quota.Account
 	paused  bool // the receiver has no room
-	last    bool // there is no more input: the receiver gets what there is
+	last    bool // there is no more input: the rest is decoded even if the receiver has no room
 	probing bool
-	broken  bool // input is ignored: the client broke the protocol's rules, or has said goodbye
+	broken  bool // input is ignored: the client has broken the protocol or has sent a close frame
 	entered bool // the receiver may be called
 }
 
@@ -51,7 +51,7 @@ func newSocket(c *Conn, a *accepted) *socket {
 	return s
 }
 
-// start begins to read. If the connection has been cut, reading ends at once.
+// start starts reading. If the connection has been cut, reading ends at once.
 func (s *socket) start() { s.conn.Start(s, len(s.kept) > 0) }
 
 // Next implements netpoll.Handler. It decodes input that was kept.
@@ -87,14 +87,14 @@ func (s *socket) Input(buf []byte, n int, here *sched.Slot) (more bool) {
 	return !s.paused && len(s.kept) > 0
 }
 
-// End implements netpoll.Handler. It decodes the input that was kept. The connection stays open if a goodbye
-// still has to be sent to the client.
+// End implements netpoll.Handler. It decodes the input that was kept. The connection stays open if a close
+// message still has to be sent to the client.
 func (s *socket) End(buf []byte, err error, here *sched.Slot) (done bool) {
 	s.last, s.paused = true, false
 	for len(s.kept) > 0 {
 		s.replay(buf, here)
 	}
-	return err != io.EOF || s.probing || !s.session.owesGoodbye()
+	return err != io.EOF || s.probing || !s.session.owesClose()
 }
 
 // Closed implements netpoll.Handler.
@@ -105,7 +105,7 @@ func (s *socket) Closed(err error) {
 		s.session.end(TransportClose, err, nil)
 	}
 	s.in.Reset()
-	_ = s.conn.Close() // it may be closed already; with TLS it sends a close_notify
+	_ = s.conn.Close() // may be closed already; with TLS, Close sends a close_notify
 	s.session.server.group.Done()
 }
 
@@ -122,7 +122,7 @@ func (s *socket) decode(buf []byte, n int, here *sched.Slot) (rest []byte) {
 		e, rest, err = s.in.Next(rest)
 		switch {
 		case err != nil:
-			s.fail(err, violationGoodbye(err))
+			s.fail(err, violationClose(err))
 			more = false
 		case e.Op == 0:
 			more = false
@@ -142,8 +142,8 @@ func (s *socket) decode(buf []byte, n int, here *sched.Slot) (rest []byte) {
 	return rest
 }
 
-// handleMessage handles a message. more is false if the receiver has no room for another one. After the
-// session's end messages are dropped until the client sends a close frame.
+// handleMessage handles a message. more is false if the receiver has no room for another one. After the end of
+// the session, messages are dropped until the client sends a close frame.
 func (s *socket) handleMessage(e wsframe.Event, here *sched.Slot) (more bool) {
 	p, err := packet{kind: typeBinary, data: e.Data}, error(nil)
 	if e.Op == ws.OpText {
@@ -155,7 +155,7 @@ func (s *socket) handleMessage(e wsframe.Event, here *sched.Slot) (more bool) {
 	if !s.enter() {
 		// If the session is open, a request from before the upgrade is still being handled. Clients send no
 		// messages over the WebSocket until they have its response.
-		s.session.end(TransportError, errOverlap, goodbyeProtocol)
+		s.session.end(TransportError, errOverlap, closeProtocolError)
 		return true
 	}
 	o := outcome{reason: ParseError, err: err}
@@ -167,14 +167,14 @@ func (s *socket) handleMessage(e wsframe.Event, here *sched.Slot) (more bool) {
 	}
 	switch {
 	case o.reason != "":
-		s.session.end(o.reason, o.err, goodbye(o.reason))
+		s.session.end(o.reason, o.err, closeMessage(o.reason))
 	case o.full && !s.last:
 		s.pause()
 	}
 	return !s.paused
 }
 
-// enter is Conn.enter, once for all that is decoded together.
+// enter calls Conn.enter once for all messages that are decoded together.
 func (s *socket) enter() bool {
 	if !s.entered {
 		s.entered = s.session.enter()
@@ -182,7 +182,7 @@ func (s *socket) enter() bool {
 	return s.entered
 }
 
-// handleControl handles a control frame. more is false if nothing that follows counts.
+// handleControl handles a control frame. more is false if all further input is ignored.
 func (s *socket) handleControl(e wsframe.Event) (more bool) {
 	switch e.Op {
 	case ws.OpClose:
@@ -194,7 +194,7 @@ func (s *socket) handleControl(e wsframe.Event) (more bool) {
 	return true
 }
 
-// answerPing sends a pong. It is false if the client sends too many pings, or does not read the pongs.
+// answerPing sends a pong. It returns false if the client sends too many pings, or does not read the pongs.
 func (s *socket) answerPing(payload []byte) bool {
 	pong := ws.MustCompileFrame(ws.NewPongFrame(payload))
 	if s.probing {
@@ -207,14 +207,14 @@ func (s *socket) answerPing(payload []byte) bool {
 	c := s.session
 	if s.enter() {
 		if reason, err := c.spend(len(payload)); err != nil {
-			c.end(reason, err, goodbye(reason))
+			c.end(reason, err, closeMessage(reason))
 			return false
 		}
 	}
 	return c.phase.Load() != isOpen || c.Send(wsframe.NewEncodedFrame(pong, nil), SendOptions{NoCompress: true})
 }
 
-// fail ends the session or the probe because the client broke the rules of WebSocket.
+// fail ends the session or the probe because the client violated the WebSocket protocol.
 func (s *socket) fail(err error, last *wsframe.Frame) {
 	s.broken = true
 	if s.probing {
@@ -237,7 +237,7 @@ func quotaReason(err error) Reason {
 	return TransportError
 }
 
-// schedule has the session's queue written. The caller holds the session's mu and has set scheduled.
+// schedule makes the writer write the session's queue. The caller holds the session's mu and has set scheduled.
 func (s *socket) schedule() {
 	if s.writer != nil {
 		s.writer.Push(&s.session.output)

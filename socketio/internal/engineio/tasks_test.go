@@ -74,7 +74,8 @@ func TestTaskThatBlocksHoldsUpNoMessages(t *testing.T) {
 		c.send(t, "4wait")
 		receive(t, began, "work")
 		c.send(t, "4more")
-		require.Equal(t, "4more", c.text(t), "a message that came while a task of the same client blocked")
+		require.Equal(t, "4more", c.text(t), "a message that arrives while a task of the same client blocks must be "+
+			"delivered")
 		waiting = append(waiting, c)
 	}
 	other, _ := h.connect(t)
@@ -104,7 +105,8 @@ func TestTaskMayEndItsGoroutine(t *testing.T) {
 	}
 }
 
-// Messages that are larger than the buffer, and those right before the end of the connection, are read.
+// Messages that are larger than the buffer, and messages right before the end of the connection, must be
+// delivered.
 func TestEverythingIsReadBeforeTheEnd(t *testing.T) {
 	h := serve(t, engineio.Config{})
 	for _, size := range []int{1, 16<<10 - 8, 16 << 10, 100_000} {

@@ -38,7 +38,7 @@ func stallingRequests(sid string) map[string]string {
 	}
 }
 
-// No request, and no lack of a request, keeps a connection open for longer than the timeouts say.
+// Neither a request nor its absence may keep a connection open for longer than the timeouts.
 func TestNoRequestKeepsAConnectionOpen(t *testing.T) {
 	const timeout = time.Second // enough for a client on a busy machine to send its request
 	config := engineio.Config{HeaderTimeout: timeout, BodyTimeout: timeout, IdleTimeout: timeout}
@@ -97,7 +97,7 @@ func drip(nc net.Conn) {
 	}
 }
 
-// A body that comes in time is read, and the connection is kept open, however long the response takes.
+// A body that arrives in time must be read and the connection kept open, however long the response takes.
 func TestBodyThatComesInTimeKeepsTheConnection(t *testing.T) {
 	const timeout = 200 * time.Millisecond
 	s := httptest.NewServer(engineio.BoundBodies(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -123,7 +123,7 @@ func TestBodyThatComesInTimeKeepsTheConnection(t *testing.T) {
 	}
 }
 
-// A response that the client does not read ends the connection after the timeouts.
+// A response that the client does not read must end the connection after the timeouts.
 func TestUnreadResponsesEndTheConnection(t *testing.T) {
 	config := engineio.Config{BodyTimeout: 300 * time.Millisecond}
 	for way, start := range map[string]func(t *testing.T) *testServer{
@@ -153,7 +153,7 @@ func TestUnreadResponsesEndTheConnection(t *testing.T) {
 				_, err = io.WriteString(nc, many)
 			}
 			timeout, is := err.(net.Error)
-			require.False(t, is && timeout.Timeout(), "the connection is still open")
+			require.False(t, is && timeout.Timeout(), "the connection must be closed")
 		})
 	}
 }
@@ -195,7 +195,7 @@ func TestHosts(t *testing.T) {
 			}
 			for _, path := range []string{"/other", "/socket.io/?EIO=4&transport=polling&sid=x"} {
 				s := h.sendRaw(t, "GET "+path+" HTTP/1.1\r\nHost: evil.example\r\n\r\n")
-				require.Equal(t, 403, s.status(t), "hosts are checked before everything else")
+				require.Equal(t, 403, s.status(t), "the host must be checked before everything else")
 			}
 		})
 	}

@@ -63,8 +63,8 @@ func (p *probe) Expire(int64) { p.conn.abandonProbe(p.socket) }
 
 var errEnded = errors.New("engineio: the session ended during the handshake of a WebSocket")
 
-// probeWebSocket begins an upgrade. If the session has a WebSocket, or is being upgraded to one, the new one is
-// accepted and closed, as in Node.js's engine.io.
+// probeWebSocket begins an upgrade. If the session has a WebSocket, or is being upgraded to one, the new
+// WebSocket is accepted and closed, as in Node.js's engine.io.
 func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn, o offer) *refusal {
 	p := &probe{conn: c}
 	p.timer.Owner = p
@@ -101,9 +101,10 @@ func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn,
 	sock.probing = true
 	p.socket = sock
 	s.timers.Set(&p.timer, s.clock()+int64(s.config.UpgradeTimeout))
-	s.group.Add(1) // while the session holds the group
+	s.group.Add(1) // safe, because the session still counts in the group
 	c.mu.Unlock()
-	_, _ = sock.conn.Write(a.response) // a new connection has room for it. If it fails, the reader finds out why.
+	// The response fits into the buffer of a new connection. If the write fails, the reader finds out why.
+	_, _ = sock.conn.Write(a.response)
 	sock.start()
 	return nil
 }
@@ -113,7 +114,7 @@ func (s *socket) handleProbe(p packet, err error) (more bool) {
 	switch {
 	case err != nil:
 	case p.kind == typePing && string(p.data) == "probe" && s.session.confirmProbe(s):
-		_, _ = s.conn.Write(probeAnswer.Plain()) // there is room for it. If it fails, the reader finds out why.
+		_, _ = s.conn.Write(probeAnswer.Plain()) // fits into the socket's buffer; if it fails, the reader finds out why
 		return true
 	case p.kind == typeUpgrade && s.session.completeUpgrade(s):
 		s.probing = false
@@ -159,7 +160,7 @@ func (c *Conn) abandonProbe(s *socket) {
 	}
 }
 
-// removeProbe removes a probe from its session, so that there may be another one. It is false if s is not the
+// removeProbe removes a probe from its session, so that there may be another one. It returns false if s is not the
 // session's probe any more.
 func (c *Conn) removeProbe(s *socket) bool {
 	c.mu.Lock()

@@ -38,7 +38,7 @@ func TestWebSocket(t *testing.T) {
 		s.send(t, "4hello")
 		require.Equal(t, "hello", c.text(t))
 		s.send(t, "4")
-		require.Equal(t, "", c.text(t), "an empty message is a message")
+		require.Equal(t, "", c.text(t), "an empty message must be delivered")
 		s.write(t, ws.NewBinaryFrame([]byte{0, 1, 2}))
 		require.Equal(t, wsframe.Part{Binary: true, Data: []byte{0, 1, 2}}, receive(t, c.messages, "a binary message"))
 
@@ -130,7 +130,7 @@ func TestWebSocket(t *testing.T) {
 		}
 	})
 
-	t.Run("EmptyFrameIsNothing", func(t *testing.T) {
+	t.Run("EmptyFrameSendsNothing", func(t *testing.T) {
 		s, c := h.connect(t)
 		c.Send(wsframe.NewFrame(), engineio.SendOptions{})
 		c.Send(text("x"), engineio.SendOptions{})
@@ -198,13 +198,14 @@ func TestWebSocketRules(t *testing.T) {
 				require.Error(t, e.err, "the receiver must get the error")
 			}
 			require.Empty(t, session.messages)
-			require.False(t, session.Send(text("late"), engineio.SendOptions{}), "Send after the end")
+			require.False(t, session.Send(text("late"), engineio.SendOptions{}),
+				"Send must return false after the end of the session")
 			other.send(t, "4unharmed")
 			require.Equal(t, "unharmed", otherSession.text(t))
 		})
 	}
 
-	t.Run("NothingBehindAViolationIsDelivered", func(t *testing.T) {
+	t.Run("NothingAfterAViolationIsDelivered", func(t *testing.T) {
 		s, c := h.connect(t)
 		_, err := s.Write(bytes.Join([][]byte{masked(ws.NewTextFrame([]byte("4before"))),
 			masked(ws.NewTextFrame([]byte("x"))), masked(ws.NewTextFrame([]byte("4after")))}, nil))
@@ -221,7 +222,7 @@ func TestWebSocketRules(t *testing.T) {
 		c.ended(t, engineio.TransportClose)
 	})
 
-	t.Run("NoopAndPongAreFine", func(t *testing.T) {
+	t.Run("NoopAndPongAreAccepted", func(t *testing.T) {
 		s, c := h.connect(t)
 		s.send(t, "6")
 		s.send(t, "3")

@@ -65,7 +65,7 @@ func (s *Server) checkOffer(w http.ResponseWriter, r *http.Request) (offer, *ref
 		if !header.IsToken(name) {
 			return offer{}, refuse(codeRequest, errProtocol)
 		}
-		o.protocol = name // in the end it is the first one
+		o.protocol = name // Members returns the last member first, so the client's first subprotocol is left
 	}
 	if s.config.Compress {
 		offers := slices.Collect(header.Members(r.Header[headerExtensions]))
@@ -78,11 +78,11 @@ func (s *Server) checkOffer(w http.ResponseWriter, r *http.Request) (offer, *ref
 	return o, nil
 }
 
-// accepted is a WebSocket whose handshake has succeeded, but has not been answered.
+// accepted is a WebSocket whose handshake has succeeded, but whose response has not been sent.
 type accepted struct {
 	nc       net.Conn
-	response []byte // it is written together with the first packet: one write instead of two
-	early    []byte // what the client has sent without waiting for the response
+	response []byte // written together with the first packet, which saves a write
+	early    []byte // input that the client has sent without waiting for the response
 	deflate  bool
 }
 
@@ -92,7 +92,7 @@ func (s *Server) accept(w http.ResponseWriter, o offer, cookie *http.Cookie) (*a
 	if err != nil {
 		return nil, &refusal{status: http.StatusInternalServerError, code: codeRequest, err: err}
 	}
-	_ = nc.SetDeadline(time.Time{}) // the HTTP server has set one
+	_ = nc.SetDeadline(time.Time{}) // removes the deadline that the HTTP server has set
 	a := &accepted{nc: nc, response: o.response(cookie), deflate: o.extension != ""}
 	if n := rw.Reader.Buffered(); n > 0 {
 		p, _ := rw.Reader.Peek(n)
@@ -123,10 +123,10 @@ func (o *offer) response(cookie *http.Cookie) []byte {
 	return append(p, "\r\n\r\n"...)
 }
 
-// dismiss answers the handshake of a WebSocket that is not wanted, and closes the connection with a close frame
-// without a code, as Node.js's engine.io does.
+// dismiss answers the handshake of a WebSocket that the session does not need, and closes the connection with a
+// close frame without a code, as Node.js's engine.io does.
 func (s *Server) dismiss(a *accepted, r *http.Request, no *refusal) {
-	_, _ = a.nc.Write(append(a.response, ws.CompiledClose...)) // a new connection has room for it
+	_, _ = a.nc.Write(append(a.response, ws.CompiledClose...)) // fits into the buffer of a new connection
 	s.front.linger(a.nc)
 	s.reportRefusal(r, no)
 }

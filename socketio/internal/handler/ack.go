@@ -11,7 +11,7 @@ import (
 // noAck is the ack of an event whose sender wants none.
 func noAck(...any) {}
 
-// ackOf returns a func that makes a handler's ack of type t from a func that sends an acknowledgement.
+// ackOf returns a func that converts a func that sends an acknowledgement to an ack parameter of type t.
 func ackOf(t reflect.Type) (func(send func(values ...any)) reflect.Value, error) {
 	if t.NumOut() > 0 {
 		return nil, fmt.Errorf("%v is an acknowledgement, which cannot return anything", t)

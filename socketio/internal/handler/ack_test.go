@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
-// The handler package passes on every call of an acknowledgement. The caller decides that only the first one
+// Package handler must pass on every call of an acknowledgement. Its caller makes sure that only the first one
 // counts.
 func TestAcknowledgementsArePassedOn(t *testing.T) {
 	for _, fn := range []any{
@@ -26,7 +26,7 @@ func TestAcknowledgementsArePassedOn(t *testing.T) {
 		for range 2 {
 			calls := 0
 			require.NoError(t, h.Call(t.Context(), args(t, "a"), func(...any) { calls++ }))
-			assert.Equal(t, 2, calls, "%T: both calls are passed on", fn)
+			assert.Equal(t, 2, calls, "%T: both calls must be passed on", fn)
 		}
 	}
 }
@@ -56,7 +56,7 @@ func TestAcknowledgementsFromManyGoroutinesLater(t *testing.T) {
 				defer mu.Unlock()
 				calls++
 			}))
-			assert.Zero(t, calls, "the handler has returned before it acknowledges")
+			assert.Zero(t, calls, "the handler must return before it acknowledges")
 			var group sync.WaitGroup
 			for range 8 {
 				group.Go(later)

@@ -8,7 +8,8 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// decoderOf returns a func that decodes an argument to a t. For the most common types it avoids encoding/json.
+// decoderOf returns a func that decodes an argument to type t. For the most common types it does not use
+// encoding/json.
 func decoderOf(t reflect.Type) func(codec.Value) (reflect.Value, error) {
 	switch t {
 	case valueType:

@@ -61,7 +61,12 @@ func FuzzCall(f *testing.F) {
 		"raw":  func(json.RawMessage, json.Number) { calls++ }, "custom": func(custom, *custom) { calls++ },
 		"endless": func(endless, endless3) { calls++ },
 		"ack":     func(_ string, ack func(string)) { calls++; ack("a") },
-		"full":    func(_ context.Context, _ *point, _ any, ack func(any, ...int)) error { calls++; ack(1); return nil },
+		"full": func(_ context.Context, _ *point, _ any,
+			ack func(any, ...int)) error {
+			calls++
+			ack(1)
+			return nil
+		},
 	}
 	handlers := make(map[string]*handler.Handler)
 	for name, fn := range shapes {
@@ -116,8 +121,8 @@ func withBytes(t any) any {
 	return t
 }
 
-// FuzzScalars compares the decoding of scalars without encoding/json to encoding/json itself, which named types
-// go through.
+// FuzzScalars compares the decoders for scalars, which do not use encoding/json, with encoding/json, which
+// decodes named types.
 func FuzzScalars(f *testing.F) {
 	for _, seed := range []string{`"a"`, `"\u00e9\n"`, `"é`, `1`, `-0`, `1.0`, `1e2`, `9223372036854775808`, `1e400`,
 		`true`, `false`, `null`, `[]`, `{}`, ` 1`, `"1"`} {

@@ -52,7 +52,7 @@ func args(t testing.TB, list ...any) codec.Args {
 	return a
 }
 
-// neverAck fails the test if the handler acknowledges.
+// neverAck returns an ack that fails the test if the handler calls it.
 func neverAck(t testing.TB) func(...any) {
 	return func(values ...any) { t.Errorf("acknowledged with %v", values) }
 }
@@ -126,7 +126,7 @@ func TestArgumentsAreDecoded(t *testing.T) {
 	}
 }
 
-// Each type that is called directly gets the same arguments as by reflection.
+// Handlers that are called directly must receive the same arguments as handlers that are called by reflection.
 func TestShapes(t *testing.T) {
 	type got struct {
 		value any
@@ -176,7 +176,7 @@ func TestShapes(t *testing.T) {
 		assert.Equal(t, c.want, got{value, acks}, "%T", c.fn)
 		assert.LessOrEqual(t, calls, 1)
 		require.NoError(t, h.Call(t.Context(), args(t, "é", 2), nil),
-			"%T: a handler may ignore that no acknowledgement is wanted", c.fn)
+			"%T: a handler may call ack even if no acknowledgement is wanted", c.fn)
 	}
 }
 

@@ -58,7 +58,7 @@ func TestRefusedHandlerTypes(t *testing.T) {
 		assert.Nil(t, h)
 		assert.Contains(t, err.Error(), c.want, "%T", c.fn)
 		if k := reflect.TypeOf(c.fn); k != nil && k.Kind() == reflect.Func {
-			assert.Contains(t, err.Error(), k.String(), "the error names the type of the handler")
+			assert.Contains(t, err.Error(), k.String(), "the error must name the type of the handler")
 		}
 	}
 }
@@ -129,7 +129,8 @@ func TestCauseOfAnArgumentErrorIsKept(t *testing.T) {
 	var cause *json.UnmarshalTypeError
 	require.ErrorAs(t, err, &cause)
 	assert.Equal(t, "string", cause.Value)
-	assert.NoError(t, errors.Unwrap(h.Call(t.Context(), args(t, "a"), nil)), "a missing argument has no decoding error")
+	assert.NoError(t, errors.Unwrap(h.Call(t.Context(), args(t, "a"), nil)),
+		"the error for a missing argument must wrap no other error")
 }
 
 func TestBrokenArgumentsAreAnError(t *testing.T) {
@@ -148,7 +149,8 @@ func TestBrokenArgumentsAreAnError(t *testing.T) {
 	inside := codec.RawArgs(codec.JSON, []byte(`["ev",x]`), "ev", 1)
 	require.Error(t, h.Call(t.Context(), inside, nil))
 	var e *fault.ArgumentError
-	require.ErrorAs(t, h.Call(t.Context(), codec.Args{}, nil), &e, "the zero Args has no event")
+	require.ErrorAs(t, h.Call(t.Context(), codec.Args{}, nil), &e,
+		"the zero Args must be an error, because it has no event")
 }
 
 // kinds maps arguments, in JSON and as a tree, to the names of their kinds.

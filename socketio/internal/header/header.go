@@ -9,8 +9,8 @@ import (
 
 // Members returns the members of a header that is a list (RFC 9110, 5.6.1), the last one first. A list may span
 // several lines. Empty members are left out. Commas within quotes do not separate members. The list is parsed
-// from its end, so that what a client has sent, which comes first, cannot change how the members are parsed that
-// proxies have appended.
+// from its end. The part from the client comes first, so it cannot change how the members that proxies have
+// appended are parsed.
 func Members(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := len(lines) - 1; i >= 0; i-- {
@@ -56,7 +56,7 @@ func Has(lines []string, token string) bool {
 	return false
 }
 
-// ConsistsOf reports whether s has only ASCII letters, digits, and characters of others.
+// ConsistsOf reports whether s has only ASCII letters, digits, and characters in others.
 func ConsistsOf(s, others string) bool {
 	for i := range len(s) {
 		c := s[i]

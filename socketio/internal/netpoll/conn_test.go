@@ -43,7 +43,7 @@ func (r *recorder) Next([]byte, *sched.Slot) Step {
 }
 
 func (r *recorder) Input(buf []byte, n int, _ *sched.Slot) bool {
-	clear(buf[:Reserve]) // it is the handler's
+	clear(buf[:Reserve]) // the handler may overwrite it
 	r.input <- string(buf[Reserve : Reserve+n])
 	return false
 }

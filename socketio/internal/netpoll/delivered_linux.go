@@ -14,7 +14,7 @@ const tcpEstablished = 1
 func delivered(fd uintptr) bool { return established(fd) && unacknowledged(fd) == 0 }
 
 // established reports whether neither side has closed the connection. The kernel returns as much of TCP_INFO as
-// there is room for, and package syscall has a call for options of four bytes on all architectures.
+// fits, and package syscall can read an option of four bytes on all architectures.
 func established(fd uintptr) bool {
 	info, err := syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_INFO)
 	return err == nil && binary.NativeEndian.AppendUint32(nil, uint32(info))[0] == tcpEstablished

@@ -2,5 +2,5 @@
 
 package netpoll
 
-// delivered is false: only Linux says what a peer has acknowledged.
+// delivered returns false: only Linux reports what a peer has acknowledged.
 func delivered(uintptr) bool { return false }

@@ -9,32 +9,32 @@ import (
 	"time"
 )
 
-// buffers are lent to connections while they have input.
+// buffers holds the buffers that connections use while they have input.
 var buffers = sync.Pool{New: func() any {
 	b := make([]byte, bufferSize)
 	return &b
 }}
 
-// ownBufferSize is the size of the buffer of a connection that needs one all the time.
+// ownBufferSize is the size of the buffer of a connection that always needs one.
 const ownBufferSize = Reserve + 2<<10
 
-// goroutineConn is a Conn that is read by a goroutine of its own.
+// goroutineConn is a Conn that is read by its own goroutine.
 type goroutineConn struct {
 	net.Conn
-	raw     syscall.RawConn // nil: the connection is more than a socket
+	raw     syscall.RawConn // nil: not a plain TCP or Unix connection
 	handler Handler
 	woken   chan struct{}
 
-	// of the reader
-	own      []byte                // the buffer if there is no raw
+	// only for the reader
+	own      []byte                // the buffer if raw is nil
 	borrowed *[]byte               // the buffer that tryRead has read to
-	tryRead  func(fd uintptr) bool // readOnce's, made once
+	tryRead  func(fd uintptr) bool // the func for raw.Read, allocated once
 	n        int
 	err      error
 
-	// of the writer
+	// only for the writer
 	out      []byte
-	tryWrite func(fd uintptr) bool // TryWrite's, made once
+	tryWrite func(fd uintptr) bool // the func for raw.Write, allocated once
 	written  int
 	writeErr error
 }
@@ -57,7 +57,7 @@ func newGoroutineConn(nc net.Conn) *goroutineConn {
 	}
 	c.tryWrite = func(fd uintptr) bool {
 		c.written, c.writeErr = writeFD(fd, c.out)
-		return true // never wait
+		return true // never wait: the func has written what it could
 	}
 	return c
 }
@@ -80,8 +80,8 @@ func (c *goroutineConn) readAll() error {
 			var timeout net.Error
 			switch {
 			case err == nil:
-			case errors.As(err, &timeout) && timeout.Timeout(): // by Wake
-				_ = c.SetReadDeadline(time.Time{}) // Wake could set it, so this can
+			case errors.As(err, &timeout) && timeout.Timeout(): // the deadline that Wake has set
+				_ = c.SetReadDeadline(time.Time{}) // cannot fail, because Wake has set it
 			default:
 				c.end(err)
 				return err
@@ -108,8 +108,8 @@ func (c *goroutineConn) end(err error) {
 	}
 }
 
-// readOnce reads once. If the connection is a socket, only the goroutine waits for input: a buffer is borrowed
-// when there is some.
+// readOnce reads once. A plain connection borrows a buffer only when there is input, so that waiting costs no
+// buffer.
 func (c *goroutineConn) readOnce() error {
 	if c.raw == nil {
 		n, err := c.Read(c.own[Reserve:])
@@ -169,7 +169,7 @@ func (c *goroutineConn) CloseWrite() error {
 
 // Cut implements Conn.
 func (c *goroutineConn) Cut() {
-	c.signal() // if the reader waits for this
+	c.signal() // in case the reader waits for it
 	if nc, ok := c.Conn.(interface{ NetConn() net.Conn }); ok {
 		_ = nc.NetConn().Close() // TLS would wait until its close_notify has been written
 		return

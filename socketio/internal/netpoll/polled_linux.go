@@ -11,35 +11,35 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
-// maxReads is how often one connection is read before others are.
+// maxReads is how many times one connection is read before the next connection is.
 const maxReads = 16
 
-// Polled is a connection that a poller reads. Go's runtime does not know its descriptor: it would keep a
-// goroutine with a stack for each connection, and wake it for each message.
+// Polled is a connection that a poller reads. Its descriptor is not registered with Go's runtime, which would
+// need a goroutine with a stack for each connection, and wake it for each message.
 type Polled struct {
 	fd     int
-	users  atomic.Int32 // how many use fd, plus one until Close is called; the last one closes it
+	users  atomic.Int32 // number of users of fd, plus one until Close is called; the last user closes fd
 	closed atomic.Bool  // there is nothing to cut
 	poller *poller
 	next   *Polled      // in the poller's list of connections to be read
-	state  atomic.Int32 // idle, …
-	ending atomic.Bool  // the connection's end may follow its input, and no event will say so
+	state  atomic.Int32 // idle, busy or renewed
+	ending atomic.Bool  // the peer may have closed the connection, and no further event will report it
 
-	// of the reader
+	// only for the reader
 	handler  Handler
-	watched  bool // the poller has the descriptor
-	detached bool // it has it no longer
+	watched  bool // the descriptor was registered with the poller
+	detached bool // the descriptor was removed from the poller
 }
 
 // The states of a polled connection.
 const (
 	idle    int32 = 0
-	busy    int32 = 1 // it is being read, or is in the list of those to be read
-	renewed int32 = 2 // busy, and there was another event
+	busy    int32 = 1 // being read, or in the poller's list
+	renewed int32 = 2 // busy, and another event has arrived
 )
 
-// notify notes an event. first is true if the connection was idle: the caller has to put it into the list of
-// those to be read.
+// notify records an event. first is true if the connection was idle: the caller has to append it to the
+// poller's list.
 func (c *Polled) notify() (first bool) {
 	for {
 		if c.state.CompareAndSwap(idle, busy) {
@@ -51,7 +51,8 @@ func (c *Polled) notify() (first bool) {
 	}
 }
 
-// settle makes the connection idle. It is false, and the connection is still busy, if there was another event.
+// settle makes the connection idle. If another event has arrived, it returns false, and the connection stays
+// busy.
 func (c *Polled) settle() bool {
 	if c.state.CompareAndSwap(busy, idle) {
 		return true
@@ -72,8 +73,8 @@ func (c *Polled) Start(h Handler, kept bool) {
 // Wake implements Conn.
 func (c *Polled) Wake() { c.poller.wake(c) }
 
-// readAvailable reads what there is. It returns when there is nothing left, when others have to be read, or when
-// here is full.
+// readAvailable reads the available input. It returns when there is no more, after maxReads reads, or when here
+// is full.
 func (c *Polled) readAvailable(buf []byte, here *sched.Slot) {
 	for range maxReads {
 		more := true
@@ -117,8 +118,8 @@ func (c *Polled) readAvailable(buf []byte, here *sched.Slot) {
 	c.poller.requeue(c)
 }
 
-// end ends reading, unless the handler wants the connection to stay open. Then Wake or Cut has it read, and end
-// called, once more.
+// end ends reading, unless the handler keeps the connection open. In that case, end is called again after Wake
+// or Cut.
 func (c *Polled) end(buf []byte, err error, here *sched.Slot) {
 	for !c.handler.End(buf, err, here) {
 		if c.settle() {
@@ -130,7 +131,7 @@ func (c *Polled) end(buf []byte, err error, here *sched.Slot) {
 	c.handler.Closed(err)
 }
 
-// use keeps the descriptor from being closed until release. It is false if the descriptor has been closed.
+// use keeps the descriptor from being closed until release. It returns false if the descriptor has been closed.
 func (c *Polled) use() bool {
 	for {
 		n := c.users.Load()
@@ -186,7 +187,8 @@ func (c *Polled) shutdown(how int) error {
 	return syscall.Shutdown(c.fd, how)
 }
 
-// Close implements Conn. The descriptor is closed when nobody uses it. Close must be called once.
+// Close implements Conn. The descriptor is closed when it is no longer in use. Close must be called exactly
+// once.
 func (c *Polled) Close() error {
 	c.closed.Store(true)
 	c.release()
@@ -202,8 +204,8 @@ func (c *Polled) Delivered() bool {
 	return delivered(uintptr(c.fd))
 }
 
-// Detach ends reading without an end of the connection. Only the handler's Input may call it. Closed is not
-// called afterwards.
+// Detach ends reading but not the connection. Only the handler's Input may call it. Closed is not called
+// afterwards.
 func (c *Polled) Detach() {
 	c.detached = true
 	c.poller.forget(c)
@@ -213,8 +215,7 @@ func (c *Polled) Detach() {
 	}
 }
 
-// NetConn returns a connection of Go's runtime that shares the socket. It is for detached connections, and does
-// not close them.
+// NetConn returns a net.Conn that shares the socket of a detached connection. It does not close the Polled.
 func (c *Polled) NetConn() (net.Conn, error) {
 	copied, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(c.fd), syscall.F_DUPFD_CLOEXEC, 0)
 	if errno != 0 {

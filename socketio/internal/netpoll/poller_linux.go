@@ -10,36 +10,36 @@ import (
 )
 
 const (
-	// maxStandby is how many goroutines of a poller stay when they have nothing to do. Their stacks have grown
-	// already.
+	// maxStandby is how many idle goroutines a poller keeps. Reusing them is cheaper than new ones, because
+	// their stacks have grown already.
 	maxStandby = 16
-	// edgeTriggered is EPOLLET: there is an event when something changes, and not for as long as there is input.
+	// edgeTriggered is EPOLLET: epoll reports new input once, and not for as long as there is input.
 	edgeTriggered = 1 << 31
 )
 
 // poller reads the connections of one epoll instance. One of its goroutines waits for events. When there is an
 // event, the same goroutine reads the connection, calls the handler, and does the task that the handler has
-// started. As this may take long, another goroutine takes its place as soon as the scheduler of Go's runtime
-// lets it. On a single core that is when the first one waits for something, so in general a single goroutine
-// serves all connections that have sent something, without a switch of goroutines between them.
+// started. Because the task may take long, another goroutine takes over as soon as Go's scheduler runs it. On a
+// single core that is when the first goroutine blocks. So usually a single goroutine serves all connections
+// that have input, without switching between goroutines.
 type poller struct {
 	file *os.File // the epoll instance; the runtime waits for it as for any file
 	raw  syscall.RawConn
-	poll func(fd uintptr) bool // pollEvents, made once
+	poll func(fd uintptr) bool // pollEvents as a func value, allocated once
 
-	// of the goroutine that waits for events
+	// only for the goroutine that waits for events
 	events [256]syscall.EpollEvent
 	n      int
 
-	mu         sync.Mutex // guards all below
+	mu         sync.Mutex // guards the fields below
 	conns      []*Polled  // by descriptor
 	head, tail *Polled    // the connections to be read
 	waiting    bool       // a goroutine waits for events
 	coming     int        // goroutines that are about to look for something to do
-	called     int        // goroutines on standby that are coming
+	called     int        // how many of these are on standby
 	standby    int
 	standbys   sync.Cond
-	active     int // goroutines, without those that do a task
+	active     int // number of goroutines, without those that do a task
 	closed     bool
 	done       chan struct{} // closed when the poller is closed and no goroutine is active
 }
@@ -65,8 +65,8 @@ func newPoller() (*poller, error) {
 	return p, nil
 }
 
-// close ends the goroutines, and waits for those that do not do a task. All connections have been closed. It may
-// be called again.
+// close ends the goroutines, and waits for all that do not do a task. All connections must have been closed. It
+// may be called more than once.
 func (p *poller) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -76,7 +76,7 @@ func (p *poller) close() {
 	<-p.done
 }
 
-// watch begins to read c. kept says that c's handler has input.
+// watch starts reading c. kept says that c's handler has input.
 func (p *poller) watch(c *Polled, kept bool) {
 	p.mu.Lock()
 	for c.fd >= len(p.conns) {
@@ -94,14 +94,14 @@ func (p *poller) watch(c *Polled, kept bool) {
 	controlled := p.raw.Control(func(epoll uintptr) {
 		err = syscall.EpollCtl(int(epoll), syscall.EPOLL_CTL_ADD, c.fd, &event)
 	})
-	if err != nil || controlled != nil { // the system has no room for more
+	if err != nil || controlled != nil { // the system allows no more registrations
 		c.ending.Store(true)
 		c.Cut()
 		p.wake(c)
 	}
 }
 
-// forget has events of c ignored. It must be called before c is closed.
+// forget makes the poller ignore events of c. It must be called before c is closed.
 func (p *poller) forget(c *Polled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,12 +110,12 @@ func (p *poller) forget(c *Polled) {
 	}
 }
 
-// unwatch removes a descriptor that is not closed.
+// unwatch removes a descriptor from epoll before the descriptor is closed.
 func (p *poller) unwatch(fd int) {
 	_ = p.raw.Control(func(epoll uintptr) { _ = syscall.EpollCtl(int(epoll), syscall.EPOLL_CTL_DEL, fd, nil) })
 }
 
-// wake has c read.
+// wake makes a goroutine of the poller read c.
 func (p *poller) wake(c *Polled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -125,7 +125,7 @@ func (p *poller) wake(c *Polled) {
 	}
 }
 
-// requeue has c, which is busy, read after the others.
+// requeue appends c, which is busy, to the connections to be read, so that the others are read first.
 func (p *poller) requeue(c *Polled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,8 +143,8 @@ func (p *poller) push(c *Polled) {
 	p.tail = c
 }
 
-// callAnother calls another goroutine if there is a connection to be read, or if no goroutine waits for events.
-// The caller holds mu.
+// callAnother wakes or starts another goroutine if there is a connection to be read, or if no goroutine waits
+// for events. The caller holds mu.
 func (p *poller) callAnother() {
 	if p.coming > 0 || p.waiting && p.head == nil || p.closed {
 		return
@@ -172,7 +172,7 @@ func (p *poller) serve() {
 			p.mu.Lock()
 			p.leave()
 			p.mu.Unlock()
-			here.Run() // it may end this goroutine; another one reads, or is coming
+			here.Run() // may end this goroutine; another goroutine reads meanwhile
 			p.mu.Lock()
 			if p.closed {
 				p.mu.Unlock()
@@ -187,15 +187,15 @@ func (p *poller) serve() {
 	p.mu.Unlock()
 }
 
-// leave is called by a goroutine that ends or does a task. The caller holds mu.
+// leave is called by a goroutine that ends or begins a task. The caller holds mu.
 func (p *poller) leave() {
 	if p.active--; p.active == 0 && p.closed {
 		close(p.done)
 	}
 }
 
-// nextConn returns a connection to be read. It waits for events, or until the goroutine is called. It returns
-// nil if the goroutine is not needed any more. The caller holds mu.
+// nextConn returns a connection to be read. It waits for events, or until callAnother wakes the goroutine. It
+// returns nil if the goroutine is no longer needed. The caller holds mu.
 func (p *poller) nextConn() *Polled {
 	for !p.closed {
 		switch {
@@ -241,14 +241,14 @@ func (p *poller) wait() {
 	}
 }
 
-// pollEvents asks for events. It is false if there are none.
+// pollEvents reads events from epoll. It returns false if there are none.
 func (p *poller) pollEvents(fd uintptr) bool {
 	n, err := syscall.EpollWait(int(fd), p.events[:], 0)
 	p.n = max(0, n)
 	return n > 0 || err != nil && err != syscall.EINTR
 }
 
-// pushEvents puts the connections that have events into the list of those to be read. The caller holds mu.
+// pushEvents appends the connections that have events to the connections to be read. The caller holds mu.
 func (p *poller) pushEvents() {
 	for i := range p.events[:p.n] {
 		e := &p.events[i]

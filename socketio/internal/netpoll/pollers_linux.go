@@ -7,14 +7,14 @@ import (
 	"syscall"
 )
 
-// Pollers reads connections that are nothing but sockets. The zero Pollers has no poller until Start.
+// Pollers reads plain TCP and Unix connections. The zero Pollers has no poller until Start.
 type Pollers struct {
 	all  []*poller
 	last atomic.Uint32
 }
 
-// Start starts one poller for each processor that Go uses, or fewer if there are not enough descriptors. Without
-// any, connections are read by a goroutine each.
+// Start starts one poller for each processor that Go uses, or fewer if there are not enough descriptors. If
+// there are no pollers, each connection is read by a goroutine.
 func (p *Pollers) Start() {
 	for range runtime.GOMAXPROCS(0) {
 		one, err := newPoller()
@@ -33,7 +33,7 @@ func (p *Pollers) Close() {
 	}
 }
 
-// Running reports whether there is a poller.
+// Running reports whether there is at least one poller.
 func (p *Pollers) Running() bool { return len(p.all) > 0 }
 
 // Conn returns nc as a Conn, which is polled if that is possible. nc must not be used any more.
@@ -46,8 +46,9 @@ func (p *Pollers) Conn(nc net.Conn) Conn {
 	return newGoroutineConn(nc)
 }
 
-// Adopt takes the socket of nc from Go's runtime, and closes nc. It returns nil, and leaves nc as it was, if nc
-// is more than a socket, or if there is no descriptor left. There must be a poller.
+// Adopt moves the socket of nc from Go's runtime to a poller, and closes nc. It returns nil and leaves nc
+// unchanged if nc is not a plain TCP or Unix connection, or if there is no descriptor left. There must be a
+// poller.
 func (p *Pollers) Adopt(nc net.Conn) *Polled {
 	raw := rawConn(nc)
 	if raw == nil {

@@ -4,7 +4,7 @@ package netpoll
 
 import "net"
 
-// Pollers reads connections. On this system it starts a goroutine for each.
+// Pollers reads connections. On this system it starts a goroutine for each connection.
 type Pollers struct{}
 
 // Start does nothing.
@@ -13,8 +13,8 @@ func (*Pollers) Start() {}
 // Close does nothing.
 func (*Pollers) Close() {}
 
-// Running reports whether there is a poller: there is none.
+// Running returns false, because there are no pollers.
 func (*Pollers) Running() bool { return false }
 
-// Conn returns nc as a Conn, which is read by a goroutine of its own.
+// Conn returns nc as a Conn, which is read by its own goroutine.
 func (*Pollers) Conn(nc net.Conn) Conn { return newGoroutineConn(nc) }

@@ -2,7 +2,7 @@ package netpoll
 
 import "net"
 
-// Prefixed is a net.Conn of which Head has been read already. Head is what the next Read returns.
+// Prefixed is a net.Conn from which Head has been read already. The next Read returns Head.
 type Prefixed struct {
 	net.Conn
 	Head []byte

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// On these systems goroutines that block read and write all connections.
+// rawConn returns nil: on these systems all reads and writes block a goroutine.
 func rawConn(net.Conn) syscall.RawConn { return nil }
 
 func readFD(uintptr, []byte) (n int, nothing bool, err error) { return 0, false, errors.ErrUnsupported }

@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// rawConn returns access to the descriptor of nc, nil if nc is more than a socket, as with TLS.
+// rawConn returns access to the descriptor of nc, or nil if nc is not a plain TCP or Unix connection, as with
+// TLS.
 func rawConn(nc net.Conn) syscall.RawConn {
 	switch nc := nc.(type) {
 	case *net.TCPConn, *net.UnixConn:
@@ -24,7 +25,7 @@ func rawConn(nc net.Conn) syscall.RawConn {
 	return nil
 }
 
-// readFD reads without waiting. nothing says that there is nothing to read yet.
+// readFD reads without blocking. nothing reports that there is no input yet.
 func readFD(fd uintptr, p []byte) (n int, nothing bool, err error) {
 	for {
 		n, err = receive(fd, p)
@@ -40,7 +41,7 @@ func readFD(fd uintptr, p []byte) (n int, nothing bool, err error) {
 	}
 }
 
-// writeFD writes what there is room for, without waiting. That may be nothing.
+// writeFD writes as much as there is room for, without blocking. That may be nothing.
 func writeFD(fd uintptr, p []byte) (int, error) {
 	for {
 		n, err := transmit(fd, p)

@@ -7,9 +7,9 @@ import (
 	"unsafe"
 )
 
-// receive reads from a socket that does not block. recv and send save the kernel the work that read and write do
-// for files: together about 5 % of a small message's processor time in the server. The race detector does not
-// see these calls, so it gets those of transfer_other.go.
+// receive reads from a socket that does not block. recv and send save the kernel the work that read and write
+// do for files: together about 5 % of a small message's processor time in the server. The race detector does
+// not see these calls, so builds with it use transfer_other.go.
 func receive(fd uintptr, p []byte) (int, error) {
 	return transfer(syscall.SYS_RECVFROM, fd, p, syscall.MSG_DONTWAIT)
 }

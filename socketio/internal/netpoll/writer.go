@@ -8,39 +8,40 @@ import (
 )
 
 const (
-	// WriteTurn is how many bytes of one connection are written before others are served.
+	// WriteTurn is how many bytes are written to one connection before others are served.
 	WriteTurn = 256 << 10
-	// The wait before a connection that had no room is tried again. It doubles for as long as there is none.
+	// How long to wait before writing again to a connection that had no room. The wait doubles until there is
+	// room.
 	minRetry = time.Millisecond
 	maxRetry = 32 * time.Millisecond
 )
 
-// Flushed is what a Source's Flush leaves.
+// Flushed is the state of a Source after Flush.
 type Flushed int
 
 const (
-	Empty Flushed = iota // nothing is left: the Output is pushed again when there is something to write
-	Full                 // the connection has no room: Flush is called again after a while
-	More                 // WriteTurn was reached: Flush is called again after others
+	Empty Flushed = iota // nothing is left; the owner pushes the Output when there is something to write
+	Full                 // the connection has no room; Flush is called again after a while
+	More                 // WriteTurn was reached; Flush is called again after others
 )
 
-// Source is what waits to be written to one connection. One goroutine at a time calls its methods.
+// Source is the queue of one connection. Only one goroutine at a time calls its methods.
 type Source interface {
-	// Flush writes what waits, and does not block. buf is scratch space that it may use. progress says that
+	// Flush writes queued frames and does not block. It may use buf as scratch space. progress reports whether
 	// something was written.
 	Flush(buf []byte) (left Flushed, progress bool)
-	// Waiting returns the number of frames that wait.
+	// Waiting returns the number of queued frames.
 	Waiting() int
 }
 
-// Output is the place of a Source in the list of its Writer. It is meant to be a field of the Source.
+// Output is the entry of a Source in the list of its Writer. It is meant to be a field of the Source.
 type Output struct {
 	Source Source
 	next   *Output // guarded by the Writer
 }
 
-// Writers writes all connections of a server that can be written without blocking. The zero Writers has no
-// goroutine until Start.
+// Writers writes to all connections of a server whose writes do not block. The zero Writers has no goroutines
+// until Start.
 type Writers struct {
 	all  []*Writer
 	last atomic.Uint32
@@ -60,7 +61,7 @@ func (w *Writers) Start(clock func() int64, size int) {
 	}
 }
 
-// Close ends the writers, and waits for them. It may be called again.
+// Close ends the writers and waits for them. It may be called more than once.
 func (w *Writers) Close() {
 	w.once.Do(func() {
 		if w.stop != nil {
@@ -73,8 +74,8 @@ func (w *Writers) Close() {
 // Pick returns the Writer of a new connection. Start must have been called.
 func (w *Writers) Pick() *Writer { return w.all[w.last.Add(1)%uint32(len(w.all))] }
 
-// Writer is one goroutine that writes. It merges what waits for a connection into few writes, since a system
-// call costs more than everything else that is done for a frame.
+// Writer writes to connections on one goroutine. It merges the queued frames of a connection into few writes,
+// because a system call costs more than all other work for a frame.
 type Writer struct {
 	clock func() int64
 	stop  chan struct{}
@@ -84,10 +85,10 @@ type Writer struct {
 	head, tail *Output
 	waiting    bool // the goroutine waits for wake
 
-	// of the goroutine
+	// only for the goroutine
 	buf  []byte
 	full []retry
-	due  int64 // when the first of full is tried again
+	due  int64 // when the first element of full is tried again
 }
 
 // retry is an output whose connection had no room.
@@ -97,8 +98,8 @@ type retry struct {
 	wait   time.Duration
 }
 
-// Push has what waits in o written. o must not be in the list: it may be pushed again after its Flush has
-// returned Empty.
+// Push makes the writer write the queue of o. o must not be in the list already: it may be pushed again only
+// after its Flush has returned Empty.
 func (w *Writer) Push(o *Output) {
 	w.mu.Lock()
 	if w.tail == nil {
@@ -148,7 +149,7 @@ func (w *Writer) serve() {
 	}
 }
 
-// wait waits until there is something to write, or to try again. It is false when the writer is closed.
+// wait waits until there is something to write or to try again. It returns false when the writer is closed.
 func (w *Writer) wait(timer *time.Timer) bool {
 	var due <-chan time.Time
 	if len(w.full) > 0 {
@@ -165,9 +166,9 @@ func (w *Writer) wait(timer *time.Timer) bool {
 	return true
 }
 
-// gather lets all goroutines run that can, for as long as they queue more frames for the first connection of the
-// list. So events that are emitted one after the other share one write, even if each Emit waits for a bus in
-// this process. It does not wait for goroutines that cannot run.
+// gather yields to all runnable goroutines for as long as they queue more frames for the first connection of
+// the list. So events that are emitted one after the other share one write, even if each Emit waits for a bus
+// in this process. It does not wait for blocked goroutines.
 func (w *Writer) gather() {
 	const (
 		maxQuiet = 3  // rounds without a new frame: an Emit that waits for a bus in this process needs two
@@ -183,7 +184,7 @@ func (w *Writer) gather() {
 	}
 }
 
-// firstWaiting returns how many frames wait for the first connection of the list.
+// firstWaiting returns the number of queued frames of the first connection in the list.
 func (w *Writer) firstWaiting() int {
 	w.mu.Lock()
 	o := w.head
@@ -194,8 +195,8 @@ func (w *Writer) firstWaiting() int {
 	return o.Source.Waiting()
 }
 
-// flush writes what waits in o. If the connection has no room, it is tried again after wait, or sooner if
-// something was written.
+// flush writes the queue of o. If the connection has no room, flush schedules another try after wait, or sooner
+// if something was written.
 func (w *Writer) flush(o *Output, wait time.Duration) {
 	switch left, progress := o.Source.Flush(w.buf); {
 	case left == More:
@@ -207,7 +208,7 @@ func (w *Writer) flush(o *Output, wait time.Duration) {
 	}
 }
 
-// later has an output tried again when it is due.
+// later schedules another try.
 func (w *Writer) later(r retry) {
 	if len(w.full) == 0 || r.due < w.due {
 		w.due = r.due

@@ -16,8 +16,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// Node.js understands what the Go encoder sends and encodes the same packet to the same bytes. The Go decoder
-// understands those bytes.
+// Node.js must decode the output of the Go encoder to the same packet, and encode that packet to the same
+// bytes. The Go decoder must decode those bytes to the same packet.
 func TestNodeEncodesTheSame(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	packets := make([]*parser.Packet, 3000)
@@ -32,8 +32,10 @@ func TestNodeEncodesTheSame(t *testing.T) {
 	for i, p := range packets {
 		text, attachments, err := parser.Encoder(0).Encode(p)
 		require.NoError(t, err)
-		require.Equal(t, list(messages(text, attachments)), unmark(t, answers[2*i+1]), "encoded by Node.js: %s", say(p))
-		require.Equal(t, understood(t, p), plain(unmark(t, answers[2*i])), "decoded by Node.js: %q", text)
+		require.Equal(t, list(messages(text, attachments)), unmark(t, answers[2*i+1]),
+			"Node.js must encode the packet to the same messages: %s", say(p))
+		require.Equal(t, understood(t, p), plain(unmark(t, answers[2*i])),
+			"Node.js must decode the messages to the same packet: %q", text)
 
 		d := parser.Decoder{}
 		again, err := decode(t, &d, messages(text, attachments)...)
@@ -42,8 +44,8 @@ func TestNodeEncodesTheSame(t *testing.T) {
 	}
 }
 
-// Node.js refuses everything that the Go decoder refuses, with the few exceptions in stricter, which no client
-// sends. Both understand accepted packets alike.
+// Node.js must refuse everything that the Go decoder refuses, with the few exceptions in stricter, which no
+// client sends. Both must decode accepted packets to the same values.
 func TestNodeAgrees(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	texts := edges()
@@ -168,7 +170,8 @@ func randomPacket(random *rand.Rand) *parser.Packet {
 		p.ID = random.Int64N(1 << uint(1+random.IntN(53)))
 	}
 	if g.bytes > 0 && p.Data.Encoding() == nil && !p.Data.IsNull() {
-		if text, err := p.Data.AppendJSON(nil); err == nil && random.IntN(2) == 0 { // the packet has no attachments
+		// no error: the packet has no attachments
+		if text, err := p.Data.AppendJSON(nil); err == nil && random.IntN(2) == 0 {
 			p.Data = codec.Raw(codec.JSON, text)
 		}
 	}

@@ -54,7 +54,7 @@ func TestAttachmentsTakeTheirPlaces(t *testing.T) {
 		tree, err := p.Data.Tree()
 		require.NoError(t, err)
 		assert.Equal(t, c.want, tree, "%q", c.messages)
-		assert.Equal(t, c.typ, p.Type, "%q: the type is that of a packet without attachments", c.messages)
+		assert.Equal(t, c.typ, p.Type, "%q: the type must be that of a packet without attachments", c.messages)
 		assert.Equal(t, c.id, p.ID, "%q", c.messages)
 		if p.Type == parser.Event {
 			a, err := p.Args()
@@ -62,7 +62,7 @@ func TestAttachmentsTakeTheirPlaces(t *testing.T) {
 			assert.Equal(t, p.Data, a.Value())
 		}
 		p, err = decode(t, &d, `2["next"]`)
-		require.NoError(t, err, "the decoder is ready for another packet")
+		require.NoError(t, err, "the decoder must be ready for another packet")
 		assert.Equal(t, `["next"]`, p.Data.String())
 	}
 }
@@ -84,7 +84,7 @@ func TestNumberOfAttachmentsIsLimited(t *testing.T) {
 		d := parser.Decoder{MaxAttachments: limit}
 		if most > 0 {
 			_, err := decode(t, &d, placeholders(most)...)
-			require.NoError(t, err, "MaxAttachments %d is inclusive", limit)
+			require.NoError(t, err, "MaxAttachments %d itself must be allowed", limit)
 		}
 		_, err := d.Text([]byte(placeholders(most + 1)[0].(string)))
 		require.ErrorIs(t, err, parser.ErrMalformed, "MaxAttachments %d", limit)
@@ -96,21 +96,21 @@ func TestBytesOfAPacketAreLimited(t *testing.T) {
 	size := len(all[0].(string)) + 300
 	d := parser.Decoder{MaxBytes: size}
 	_, err := decode(t, &d, all...)
-	require.NoError(t, err, "MaxBytes is inclusive")
+	require.NoError(t, err, "MaxBytes itself must be allowed")
 
 	d = parser.Decoder{MaxBytes: size - 1}
 	_, err = decode(t, &d, all...)
 	require.ErrorIs(t, err, parser.ErrMalformed)
-	assert.False(t, d.Pending(), "nothing of a refused packet is kept")
+	assert.False(t, d.Pending(), "nothing of a refused packet must be kept")
 
 	d = parser.Decoder{MaxBytes: size - 200}
 	_, err = decode(t, &d, all[:3]...)
 	require.ErrorIs(t, err, parser.ErrMalformed,
-		"the first attachment beyond the limit is refused, not only the last one")
+		"the first attachment beyond the limit must be refused, not only the last one")
 
 	d = parser.Decoder{MaxBytes: 10}
 	_, err = decode(t, &d, all[0])
-	require.ErrorIs(t, err, parser.ErrMalformed, "the text counts, too")
+	require.ErrorIs(t, err, parser.ErrMalformed, "the text must count too")
 	p, err := decode(t, &d, `2["a","a text without attachments is not held, so it has the limit of messages"]`)
 	require.NoError(t, err)
 	assert.NotNil(t, p)
@@ -121,7 +121,7 @@ func TestRefusedPacketLeavesNothing(t *testing.T) {
 	_, err := decode(t, &d, `51-["a",{"_placeholder":true,"num":0}]`, `2["a"]`)
 	require.Error(t, err)
 	_, err = d.Binary([]byte{1})
-	require.ErrorIs(t, err, parser.ErrMalformed, "the decoder no longer waits for attachments")
+	require.ErrorIs(t, err, parser.ErrMalformed, "the decoder must no longer wait for attachments")
 }
 
 // An attachment that is named often must not become larger than what a client may send.
@@ -130,19 +130,20 @@ func TestPlacesOfAnAttachmentAreLimited(t *testing.T) {
 		return `51-["a"` + strings.Repeat(`,{"_placeholder":true,"num":0}`, times) + "]"
 	}
 	_, err := decode(t, new(parser.Decoder), named(10), []byte{1})
-	require.NoError(t, err, "MaxAttachments is inclusive")
+	require.NoError(t, err, "MaxAttachments itself must be allowed")
 	_, err = decode(t, new(parser.Decoder), named(11), []byte{1})
-	require.ErrorIs(t, err, parser.ErrLimit, "each place becomes an attachment when the event is sent on")
+	require.ErrorIs(t, err, parser.ErrLimit, "places must be limited, because each becomes an attachment when the "+
+		"event is sent on")
 
 	size := len(named(3)) + 3*1000
 	p, err := decode(t, &parser.Decoder{MaxBytes: size}, named(3), make([]byte, 1000))
-	require.NoError(t, err, "MaxBytes is inclusive")
+	require.NoError(t, err, "MaxBytes itself must be allowed")
 	args, err := p.Args()
 	require.NoError(t, err)
 	var one, two []byte
 	require.NoError(t, args.Decode(&one, &two))
 	one[0] = 1
-	require.Zero(t, two[0], "a change of one copy does not change the other")
+	require.Zero(t, two[0], "a change to one copy must not change the other")
 	_, err = decode(t, &parser.Decoder{MaxBytes: size - 1}, named(3), make([]byte, 1000))
 	require.ErrorIs(t, err, parser.ErrLimit)
 }
@@ -152,7 +153,7 @@ func TestDepthIsLimited(t *testing.T) {
 	nested := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 	for form, most := range map[string]int{`2["a",%s]`: 96, `31[%s]`: 95, `0{"a":%s}`: 95} {
 		_, err := decode(t, new(parser.Decoder), fmt.Sprintf(form, nested(most)))
-		require.NoError(t, err, "the limit is inclusive: %s", form)
+		require.NoError(t, err, "the limit itself must be allowed: %s", form)
 		_, err = decode(t, new(parser.Decoder), fmt.Sprintf(form, nested(most+1)))
 		require.ErrorIs(t, err, codec.ErrDepth, form)
 	}

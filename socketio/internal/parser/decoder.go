@@ -15,12 +15,13 @@ const (
 // Decoder assembles packets from the messages of one connection. The zero Decoder is ready for use. After an
 // error the connection must be closed. A Decoder is not safe for concurrent use.
 type Decoder struct {
-	// MaxAttachments is the most binary attachments of a packet, and the most places that refer to them. 0 means
-	// 10; a negative value allows none.
+	// MaxAttachments is the maximum number of binary attachments of a packet, and of places in the packet that
+	// refer to them. 0 means 10; a negative value allows none.
 	MaxAttachments int
-	// MaxBytes is the most bytes of a packet with attachments, including its text. An attachment with several
-	// places counts once for each place. 0 means 16 MiB. MaxBytes bounds what is held until the last attachment
-	// arrives. A packet without attachments is bounded by the size of its message.
+	// MaxBytes is the maximum size in bytes of a packet with attachments, including its text. An attachment
+	// with several places counts once for each place. 0 means 16 MiB. MaxBytes limits the memory that is held
+	// until the last attachment arrives. The size of a packet without attachments is limited by the size of its
+	// message.
 	MaxBytes int
 
 	pending   *pending
@@ -32,11 +33,11 @@ type pending struct {
 	packet      *Packet
 	payload     []byte
 	attachments [][]byte // its capacity is the number of expected attachments
-	bytes       int      // bytes that may still come
+	bytes       int      // bytes that may still arrive
 	places      int      // places that may refer to attachments
 }
 
-// Text decodes a text message and keeps its bytes. It returns nil, nil if attachments of the packet follow.
+// Text decodes a text message and retains data. It returns nil, nil if attachments of the packet follow.
 func (d *Decoder) Text(data []byte) (*Packet, error) {
 	if d.pending != nil {
 		d.pending = nil
@@ -67,7 +68,7 @@ func (d *Decoder) Text(data []byte) (*Packet, error) {
 	return nil, nil
 }
 
-// Binary decodes a binary message and keeps its bytes. It returns nil, nil if more attachments follow.
+// Binary decodes a binary message and retains data. It returns nil, nil if more attachments follow.
 func (d *Decoder) Binary(data []byte) (*Packet, error) {
 	p := d.pending
 	if p == nil {
@@ -98,7 +99,7 @@ func (p *Packet) setPayload(payload []byte) error {
 		}
 		return malformed("no payload")
 	}
-	// JSON may start with white space. But no encoder writes any here, and Node.js's decoder takes it for a
+	// JSON may start with white space, but no encoder writes any here, and Node.js's decoder parses it as a
 	// number.
 	var err error
 	switch c := payload[0]; {

@@ -46,7 +46,7 @@ func TestTextPackets(t *testing.T) {
 		require.NoError(t, err, text)
 		assert.Equal(t, want, say(p), text)
 		if !p.Data.IsNull() {
-			assert.Equal(t, codec.JSON, p.Data.Encoding(), "%s: the data keeps the received bytes", text)
+			assert.Equal(t, codec.JSON, p.Data.Encoding(), "%s: the data must keep the received bytes", text)
 		}
 	}
 }
@@ -115,7 +115,7 @@ func TestMalformedPackets(t *testing.T) {
 			var e *parser.Error
 			require.ErrorAs(t, err, &e, "%.100q", list)
 			assert.Contains(t, e.Reason, reason, "%.100q", list)
-			assert.Less(t, len(err.Error()), 200, "a long packet does not fill the log")
+			assert.Less(t, len(err.Error()), 200, "a long packet must not fill the log")
 		}
 	}
 }
@@ -165,7 +165,7 @@ func TestDeepestDataThatMayBeSentIsAccepted(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, a.String(), p.Data.String())
 	_, err = d.Text([]byte(strings.Replace(string(text), `"x"`, "[]", 1)))
-	require.ErrorIs(t, err, codec.ErrDepth, "one more")
+	require.ErrorIs(t, err, codec.ErrDepth, "one more level must be refused")
 }
 
 func TestManySmallArgumentsAllocateNothing(t *testing.T) {
@@ -176,7 +176,7 @@ func TestManySmallArgumentsAllocateNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	assert.LessOrEqual(t, n, 2.0, "no values are built from what a client sends")
+	assert.LessOrEqual(t, n, 2.0, "the decoder must not build values from the payload")
 }
 
 func TestPacketsShareTheNamespaceName(t *testing.T) {
@@ -186,5 +186,5 @@ func TestPacketsShareTheNamespaceName(t *testing.T) {
 	require.NoError(t, err)
 	n := testing.AllocsPerRun(10, func() { _, err = d.Text(text) })
 	require.NoError(t, err)
-	assert.LessOrEqual(t, n, 1.0, "only the packet is allocated")
+	assert.LessOrEqual(t, n, 1.0, "only the packet may be allocated")
 }

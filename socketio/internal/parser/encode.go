@@ -13,7 +13,7 @@ import (
 	"github.com/backplane-go/backplane/internal/excerpt"
 )
 
-// Encoder encodes packets. Its value is the number of bytes that it leaves free before each text, for a frame
+// Encoder encodes packets. Its value is the number of bytes that it reserves before each text for a frame
 // header.
 type Encoder int
 
@@ -132,7 +132,7 @@ func isJSON(array codec.Value, extra []codec.Value) bool {
 	return true
 }
 
-// trimJSON removes white space from both ends. Node.js's decoder takes white space in front of a payload for an
+// trimJSON removes white space from both ends. Node.js's decoder parses white space in front of a payload as an
 // id.
 func trimJSON(p []byte) []byte {
 	if n := len(p); n > 0 && p[0] > ' ' && p[n-1] > ' ' {
@@ -143,8 +143,8 @@ func trimJSON(p []byte) []byte {
 
 func errNoArray(t Type) error { return fmt.Errorf("socketio: the data of an %v must be an array", t) }
 
-// maxHeader is the most bytes of a header without its namespace: the type, the number of attachments and its
-// dash, a comma, an id.
+// maxHeader is the maximum size in bytes of a header without its namespace: the type, the number of attachments
+// and its dash, a comma, an id.
 const maxHeader = 1 + 20 + 1 + 20
 
 func appendHeader(dst []byte, t Type, attachments int, namespace string, id int64) ([]byte, error) {

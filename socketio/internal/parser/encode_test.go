@@ -82,10 +82,10 @@ func TestEncodeEvent(t *testing.T) {
 	require.NoError(t, err)
 	text, _, err := parser.Encoder(0).EncodeEvent("/", parser.NoID, a, offset)
 	require.NoError(t, err)
-	assert.Equal(t, `2[ "a" ,"1-2"]`, string(text), "white space around the array is dropped")
+	assert.Equal(t, `2[ "a" ,"1-2"]`, string(text), "white space around the array must be dropped")
 }
 
-// EncodeAck returns the same bytes as Encode does for a packet, and leaves room for a frame header.
+// EncodeAck must return the same bytes as Encode does for a packet, and leave room for a frame header.
 func TestEncodeAck(t *testing.T) {
 	type flat struct {
 		A int    `json:"a"`
@@ -145,7 +145,7 @@ func TestEncodeDoesNotModifyData(t *testing.T) {
 		assert.Equal(t, [][]byte{{1}, {2}}, attachments)
 	}
 	assert.Equal(t, []any{"a", codec.Object{{Key: "b", Value: []byte{1}}}, []byte{2}}, tree,
-		"other connections read the same tree")
+		"the tree must not change, because other connections read it too")
 }
 
 func TestEncodeRefusesWhatClientsWouldNotUnderstand(t *testing.T) {
@@ -177,7 +177,7 @@ func TestEncodeRefusesWhatClientsWouldNotUnderstand(t *testing.T) {
 			require.Error(t, err)
 			assert.Nil(t, text)
 			assert.Nil(t, attachments)
-			assert.NotErrorIs(t, err, parser.ErrMalformed, "ErrMalformed is for packets of clients")
+			assert.NotErrorIs(t, err, parser.ErrMalformed, "ErrMalformed must be returned for packets of clients only")
 		})
 	}
 	_, _, err := parser.Encoder(0).EncodeEvent("/", parser.NoID, args(t, "a"),
@@ -187,11 +187,13 @@ func TestEncodeRefusesWhatClientsWouldNotUnderstand(t *testing.T) {
 	require.Error(t, err)
 }
 
-// A client would take the object for an attachment, not find it, and close its connection.
-func TestPlaceholderLookalikeIsNotSentBesideAnAttachment(t *testing.T) {
+// A client would look for the attachment that the object seems to refer to, not find it, and close its
+// connection.
+func TestPlaceholderLookalikeIsNotSentWithAnAttachment(t *testing.T) {
 	fake := raw(t, `{"x":[{"_placeholder":true,"num":9}]}`)
 	_, _, err := parser.Encoder(0).EncodeEvent("/", parser.NoID, args(t, "a", fake))
-	require.NoError(t, err, "in a text packet the object has no special meaning")
+	require.NoError(t, err, "the object must be allowed in a packet without attachments, where it has no special "+
+		"meaning")
 	for _, list := range [][]any{{fake, []byte{1}}, {[]byte{1}, fake}, {[]any{[]byte{1}, fake}}} {
 		_, _, err = parser.Encoder(0).EncodeEvent("/", parser.NoID, args(t, "a", list...))
 		require.Error(t, err)

@@ -42,7 +42,7 @@ func (d *Decoder) header(data []byte) (header, error) {
 		id, rest, ok := number(data)
 		if !ok {
 			if h.typ != Ack && h.typ != BinaryAck {
-				return h, malformed("illegal acknowledgement id") // no acknowledgement could name this id
+				return h, malformed("illegal acknowledgement id") // no JavaScript number represents this id exactly
 			}
 			id, rest = UnknownID, bytes.TrimLeft(data, "0123456789")
 		}
@@ -56,14 +56,14 @@ func (d *Decoder) header(data []byte) (header, error) {
 	return h, nil
 }
 
-// longName is the length in bytes from which on a namespace's name is not kept for the next packet.
+// longName is the length in bytes above which a namespace's name is not kept for the next packet.
 const longName = 1024
 
 // name returns the name of a namespace. It keeps the last name, because most packets of a connection name the
 // same namespace.
 func (d *Decoder) name(p []byte) string {
 	if len(p) > longName {
-		return string(p) // not kept, so that an idle client does not hold it
+		return string(p) // not kept, so that an idle client does not hold the memory
 	}
 	if d.namespace != string(p) {
 		d.namespace = string(p)

@@ -13,7 +13,7 @@ import (
 // message is an Engine.IO message: a string is a text message, a []byte a binary one.
 type message any
 
-// decode decodes messages, the last of which must complete a packet. Only the last one may be refused.
+// decode decodes messages. The last message must complete the packet or be refused.
 func decode(t testing.TB, d *parser.Decoder, messages ...message) (*parser.Packet, error) {
 	t.Helper()
 	for i, m := range messages {
@@ -29,8 +29,8 @@ func decode(t testing.TB, d *parser.Decoder, messages ...message) (*parser.Packe
 			return p, err
 		}
 		require.NoError(t, err, "message %d of %q", i, messages)
-		require.Nil(t, p, "message %d of %q completes a packet", i, messages)
-		require.True(t, d.Pending(), "Pending after message %d of %q", i, messages)
+		require.Nil(t, p, "message %d of %q must not complete the packet", i, messages)
+		require.True(t, d.Pending(), "Pending must be true after message %d of %q", i, messages)
 	}
 	return nil, nil
 }
@@ -49,7 +49,7 @@ func say(p *parser.Packet) string {
 	return fmt.Sprintf("%v in %s, id %d: %v", p.Type, p.Namespace, p.ID, p.Data)
 }
 
-// raw is JSON as it is.
+// raw returns JSON text as a Value, unchanged.
 func raw(t testing.TB, text string) codec.Value {
 	t.Helper()
 	v, err := codec.RawJSON([]byte(text))
@@ -57,7 +57,7 @@ func raw(t testing.TB, text string) codec.Value {
 	return v
 }
 
-// value is v encoded.
+// value returns v as a Value.
 func value(t testing.TB, v any) codec.Value {
 	t.Helper()
 	out, err := codec.NewValue(v)

@@ -52,7 +52,7 @@ func request(t *testing.T, p *parser.Packet) []byte {
 	return marked(t, o)
 }
 
-// list returns messages as a tree.
+// list returns messages as a tree of values.
 func list(all []message) []any {
 	out := make([]any, len(all))
 	for i := range all {

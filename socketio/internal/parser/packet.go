@@ -1,15 +1,15 @@
 // Package parser converts between the packets of Socket.IO protocol 5 and Engine.IO messages.
 //
-// The parser does not rewrite user data. It checks the JSON of a client once and keeps its bytes, and it copies
-// the JSON that it sends. It only walks data that contains bytes, because the protocol carries those in messages
-// of their own.
+// The parser does not rewrite user data. It validates the JSON of a client once and keeps its bytes, and it
+// copies the JSON that it sends. It walks only data that contains binary data, which the protocol carries in
+// separate messages.
 //
 // The decoder accepts nothing that Node.js's decoder refuses, and gives the same meaning to what both accept. It
 // refuses more:
 //
 //   - an event, an acknowledgement or an error without a payload, and an acknowledgement without an id: the
 //     protocol requires them
-//   - a packet that names its attachments more often than a packet may have attachments
+//   - a packet that refers to its attachments more often than a packet may have attachments
 //   - data that is nested deeper than codec.NewValue allows
 //   - an event whose name is a number that is not finite
 //   - ids of 2^53 and more
@@ -37,8 +37,8 @@ import (
 // Type is the type of a packet. Its value is the character on the wire.
 type Type byte
 
-// The types of packets. The decoder returns an Event or an Ack with bytes inside instead of a BinaryEvent or a
-// BinaryAck. Encode finds out by itself whether there are bytes.
+// The types of packets. The decoder never returns a BinaryEvent or a BinaryAck, but an Event or an Ack that
+// contains bytes. Encode chooses the type itself.
 const (
 	Connect      Type = '0'
 	Disconnect   Type = '1'
@@ -81,8 +81,8 @@ type Packet struct {
 	Type Type
 	// Namespace is "/" if the packet names none.
 	Namespace string
-	// ID is the number of an acknowledgement: an Event with an ID wants one, an Ack is one. It is NoID if there
-	// is none.
+	// ID is the acknowledgement id. An Event with an ID requests an acknowledgement, and the Ack has the same
+	// ID. It is NoID if there is none.
 	ID int64
 	// Data is an array in an Event, with the event's name as its first element, and in an Ack. It is an object or
 	// null in a Connect, an object or a string in a ConnectError, and null in a Disconnect. It is the JSON that
@@ -94,14 +94,14 @@ type Packet struct {
 
 var packets = sync.Pool{New: func() any { return new(Packet) }}
 
-// Release returns a decoded packet to a pool. The packet must not be used afterwards; values from it remain
+// Release returns a decoded packet to a pool. The packet must not be used afterwards, but values from it remain
 // valid.
 func (p *Packet) Release() {
 	*p = Packet{}
 	packets.Put(p)
 }
 
-// Args returns an Event's name and arguments. It is free for a decoded packet.
+// Args returns an Event's name and arguments. For a decoded packet this costs nothing.
 func (p *Packet) Args() (codec.Args, error) {
 	if !p.args.Value().IsNull() {
 		return p.args, nil

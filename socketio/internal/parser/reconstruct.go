@@ -31,8 +31,8 @@ func (p *pending) complete() (*Packet, error) {
 	return p.packet, nil
 }
 
-// reconstruction modifies a tree that nothing else refers to. An attachment may have several places or none. Each
-// place after the first gets a copy, which counts like another attachment.
+// reconstruction puts attachments into a tree, which it modifies. An attachment may have several places or
+// none. Each place after the first receives a copy, which counts as another attachment.
 type reconstruction struct {
 	attachments [][]byte
 	used        []bool // attachments that have a place

@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// AddressLimits are the limits of one address. A limit of 0 is the default. The defaults do not apply to
-// loopback, private and link-local addresses: these belong to proxies, and any number of clients can be behind a
-// proxy.
+// AddressLimits are the limits for one address. A limit of 0 means the default. The defaults do not apply to
+// loopback, private and link-local addresses: these belong to proxies, and any number of clients can be behind
+// a proxy.
 type AddressLimits struct {
 	Sessions   int // at the same time
 	Unjoined   int // sessions that have not joined a namespace
@@ -18,7 +18,8 @@ type AddressLimits struct {
 // addressDefaults allow for thousands of people behind one address who all reconnect at once after a restart.
 var addressDefaults = AddressLimits{Sessions: 10_000, Unjoined: 5_000, Handshakes: 2_000}
 
-// maxInactive is the most addresses without a session that are kept. They are kept for their rates.
+// maxInactive is the maximum number of addresses without a session that are kept. They are kept because of
+// their rates.
 const maxInactive = 10_000
 
 // Addresses counts the sessions of each address. Addresses in the same /64 network of IPv6 count as one address,
@@ -36,7 +37,7 @@ type Addresses struct {
 type Address struct {
 	key                netip.Addr
 	sessions, unjoined int
-	rate               Rate // of handshakes
+	rate               Rate // counts handshakes
 }
 
 // NewAddresses returns an empty table. clock returns the time in nanoseconds.
@@ -54,8 +55,8 @@ func NewAddresses(limits AddressLimits, clock func() int64) *Addresses {
 	return t
 }
 
-// Key returns the address that text is counted as: the address itself, or the network of an IPv6 address. text
-// may have a port. The result is invalid if text is not an address.
+// Key returns the key under which the address in text is counted: the address itself or, for IPv6, its /64
+// network. text may have a port. The result is invalid if text is not an address.
 func Key(text string) netip.Addr {
 	addr, err := netip.ParseAddr(text)
 	if err != nil {

@@ -3,14 +3,14 @@ package quota
 import "sync/atomic"
 
 const (
-	// grain is how far an account may differ from the settled amount. Counting a small queue costs nothing
-	// because of it.
+	// grain is how far an account may differ from the settled amount, so that counting a small queue costs
+	// nothing.
 	grain = 16 << 10
-	// LeastShare is what every account may hold, however much is in use.
+	// LeastShare is how many bytes every account may hold, however much is in use.
 	LeastShare = 64 << 10
 )
 
-// Budget is the memory of all queues together. It is safe for concurrent use.
+// Budget limits the memory of all queues together. It is safe for concurrent use.
 type Budget struct {
 	limit   int64
 	used    atomic.Int64
@@ -26,7 +26,7 @@ func (b *Budget) Used() int64 { return b.used.Load() }
 // Error returns the error for an account that holds too much.
 func (b *Budget) Error() *Error { return &Error{Quota: Memory, Limit: int(b.limit)} }
 
-// Account is the part of a Budget that one queue holds. The queue's owner guards it. The zero Account holds
+// Account is the part of a Budget that one queue uses. The lock of the queue guards it. The zero Account holds
 // nothing.
 type Account struct{ settled int64 }
 

@@ -62,7 +62,7 @@ func TestRate(t *testing.T) {
 				allowed++
 			}
 		}
-		assert.InDelta(t, 100*10+50, allowed, 1, "in 100 seconds")
+		assert.InDelta(t, 100*10+50, allowed, 1, "events allowed in 100 seconds")
 	})
 	t.Run("AllowsTwoBurstsAtOnceAtMost", func(t *testing.T) {
 		var c clock
@@ -116,7 +116,8 @@ func TestBudget(t *testing.T) {
 		b := quota.NewBudget(mb)
 		var greedy, modest quota.Account
 		assert.True(t, greedy.Settle(b, mb))
-		assert.True(t, modest.Settle(b, quota.LeastShare), "more than all is used, but not by this one")
+		assert.True(t, modest.Settle(b, quota.LeastShare),
+			"an account within LeastShare must be allowed, even if the budget is used up")
 		assert.False(t, greedy.Settle(b, mb))
 		greedy.Settle(b, 0)
 		assert.True(t, modest.Settle(b, mb/2))
@@ -134,7 +135,7 @@ func TestBudget(t *testing.T) {
 		}
 		assert.Zero(t, b.Used())
 		var last quota.Account
-		assert.True(t, last.Settle(b, mb), "and nobody holds any more")
+		assert.True(t, last.Settle(b, mb), "the last account must be allowed, because no other account holds anything")
 	})
 	t.Run("NoLimit", func(t *testing.T) {
 		var a quota.Account
@@ -186,7 +187,7 @@ func TestAddresses(t *testing.T) {
 		_, err := table.Enter(one)
 		assert.Equal(t, quota.ConnectionsAddress, failed(t, err))
 		_, err = table.Enter(other)
-		require.NoError(t, err, "another address has limits of its own")
+		require.NoError(t, err, "the limits must apply to each address separately")
 		assert.Equal(t, 2, table.Len())
 		table.Leave(in[0], true)
 		_, err = table.Enter(one)

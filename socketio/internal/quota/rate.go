@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// burst is how long a client may save up its rate: five seconds' worth may come at once.
+// burst is how much unused rate a client may save up: five seconds' worth may arrive at once.
 const burst = 5 * time.Second
 
 // RateLimits are the most events and bytes per second.
 type RateLimits struct{ Events, Bytes int }
 
-// Rate is a token bucket for events and another one for bytes. It reads the clock only when one of the buckets is
-// empty, because that makes counting cheap. So up to twice the burst can come at once. Rate is not safe for
+// Rate is a token bucket for events and another one for bytes. To make counting cheap, it reads the clock only
+// when one of the buckets is empty. So up to twice the burst can arrive at once. Rate is not safe for
 // concurrent use.
 type Rate struct {
 	events, bytes float64 // tokens left
@@ -31,8 +31,8 @@ func full(limit int) float64 {
 	return float64(limit) * burst.Seconds()
 }
 
-// Spend takes one event of n bytes. It returns "", or the name of the limit that was reached; then it takes
-// nothing. clock returns the time in nanoseconds.
+// Spend takes the tokens for one event of n bytes and returns "". If a limit is reached, it takes nothing and
+// returns the name of the limit. clock returns the time in nanoseconds.
 func (r *Rate) Spend(n int, limits RateLimits, clock func() int64) Name {
 	if !r.has(n) {
 		now := clock()

@@ -2,8 +2,8 @@ package retention
 
 import "hash/maphash"
 
-// evicted remembers the rooms of evicted events, because a client that has missed none of these can still be
-// recovered. The zero value remembers none.
+// evicted remembers the rooms of evicted events, because a client for which none of these events was meant can
+// still be recovered. The zero value remembers none.
 type evicted struct {
 	// number of the last event, by the hash of its target; if hashes collide, a client seems to have missed more
 	last  map[uint64]uint64
@@ -11,7 +11,7 @@ type evicted struct {
 	seed  maphash.Seed
 }
 
-// maxEvicted is the most rooms that are remembered. A room takes a little more than 16 bytes.
+// maxEvicted is the maximum number of rooms that are remembered. A room takes a little more than 16 bytes.
 const maxEvicted = 1 << 16
 
 // target is a room, or all rooms of a namespace.
@@ -20,7 +20,7 @@ type target struct {
 	all             bool
 }
 
-// add records that event n was evicted. It is called in the order of the events. No rooms means all.
+// add records that event n was evicted. It is called in the order of the events. No rooms means all rooms.
 func (v *evicted) add(n uint64, namespace string, rooms []string) {
 	switch {
 	case v.last == nil:

@@ -1,5 +1,6 @@
-// Package retention keeps what clients need that come back after a short time: a [Log] of events, and a [Table]
-// of sessions. Both are bounded; what exceeds a limit evicts the oldest. They are not safe for concurrent use.
+// Package retention keeps what is needed to recover clients that reconnect after a short time: a [Log] of
+// events, and a [Table] of sessions. Both are bounded: when a limit is exceeded, the oldest entries are
+// evicted. They are not safe for concurrent use.
 //
 // # Files
 //
@@ -20,14 +21,14 @@ import (
 // Limits bound what is kept.
 type Limits struct {
 	Items  int       // events or sessions
-	Bytes  int       // their sizes, as given
-	Oldest time.Time // of a moment after that
+	Bytes  int       // the sum of their sizes, as passed by the caller
+	Oldest time.Time // evict everything that is as old as this or older
 }
 
-// Log keeps events in the order in which they were appended. Each has a number, from 1 on, and an offset, which
-// is its number as a text. P is what an event consists of.
+// Log keeps events in the order in which they were appended. Each event has a number, from 1, and an offset,
+// which is the number as text. P is the type of an event's packet.
 type Log[P any] struct {
-	prefix  string // of the offsets, so that those of an earlier process are invalid
+	prefix  string // of the offsets, so that offsets of an earlier process are invalid
 	events  fifo[Event[P]]
 	first   uint64 // the number of the first of events
 	evicted evicted
@@ -52,7 +53,7 @@ func NewLog[P any](prefix string) *Log[P] { return &Log[P]{prefix: prefix, first
 // Len returns the number of events.
 func (l *Log[P]) Len() int { return l.events.len() }
 
-// Append appends an event of so many bytes, and returns its offset.
+// Append appends an event of size bytes and returns its offset.
 func (l *Log[P]) Append(e Event[P], size int, now time.Time) (offset string) {
 	e.Rooms, e.Except = slices.Clone(e.Rooms), slices.Clone(e.Except)
 	e.Offset, e.size, e.at = l.Offset(l.first+uint64(l.events.len())), size, now
@@ -64,7 +65,7 @@ func (l *Log[P]) Append(e Event[P], size int, now time.Time) (offset string) {
 // Offset returns the offset of event n.
 func (l *Log[P]) Offset(n uint64) string { return l.prefix + strconv.FormatUint(n, 36) }
 
-// Number returns the number of the event with this offset, 0 for "". It returns false if no event has had this
+// Number returns the number of the event with this offset, 0 for "". known is false if no event ever had this
 // offset.
 func (l *Log[P]) Number(offset string) (n uint64, known bool) {
 	if offset == "" {
@@ -104,7 +105,7 @@ func (e *Event[P]) reaches(rooms []string) bool {
 	return in
 }
 
-// Evict removes the oldest events until the rest is within the limits.
+// Evict removes the oldest events until the others are within the limits.
 func (l *Log[P]) Evict(limits Limits) {
 	for l.events.len() > 0 {
 		if e := l.events.front(); l.events.len() <= limits.Items && l.bytes <= limits.Bytes &&

@@ -59,7 +59,7 @@ func TestLog(t *testing.T) {
 	t.Run("EvictsTheOldestAboveALimit", func(t *testing.T) {
 		l.Evict(unlimited())
 		require.Equal(t, 4, l.Len())
-		require.False(t, l.Evicted(0, "/a", []string{"x"}), "nothing was evicted")
+		require.False(t, l.Evicted(0, "/a", []string{"x"}), "nothing has been evicted yet")
 		for left, limits := range map[int]retention.Limits{
 			3: {Items: 3, Bytes: math.MaxInt, Oldest: start.Add(-1)},
 			2: {Items: math.MaxInt, Bytes: 29, Oldest: start.Add(-1)},
@@ -70,15 +70,16 @@ func TestLog(t *testing.T) {
 			}
 		}
 		require.Equal(t, 2, l.Len())
-		assert.True(t, l.Evicted(0, "/a", nil), "the first event was for all sockets")
-		assert.False(t, l.Evicted(1, "/a", []string{"z"}), "the second event was for other rooms")
+		assert.True(t, l.Evicted(0, "/a", nil), "Evicted must be true: the first event was for all sockets")
+		assert.False(t, l.Evicted(1, "/a", []string{"z"}),
+			"Evicted must be false: the second event was for other rooms")
 		assert.True(t, l.Evicted(1, "/a", []string{"z", "y"}))
-		assert.False(t, l.Evicted(0, "/b", []string{"x"}), "a different namespace")
+		assert.False(t, l.Evicted(0, "/b", []string{"x"}), "Evicted must be false for a different namespace")
 		assert.Equal(t, []int{3}, after(l, 0, "/a", "y"))
 		l.Evict(retention.Limits{Items: math.MaxInt, Bytes: math.MaxInt, Oldest: start})
-		assert.Zero(t, l.Len(), "an event as old as Oldest is evicted")
+		assert.Zero(t, l.Len(), "an event as old as Oldest must be evicted")
 		n, known := l.Number(second)
-		assert.True(t, known, "evicted events have had their offsets")
+		assert.True(t, known, "offsets of evicted events must be known")
 		assert.EqualValues(t, 2, n)
 	})
 }
@@ -94,13 +95,13 @@ func TestTable(t *testing.T) {
 	table.Save("/b", "3", "three", 10, start.Add(2))
 	table.Save("/a", "1", "one again", 10, start.Add(3))
 	require.Equal(t, "one again", find("/a", "1"))
-	require.Empty(t, find("/b", "1"), "the session belongs to another namespace")
+	require.Empty(t, find("/b", "1"), "a session of another namespace must not be found")
 
 	table.Evict(unlimited())
 	sessions, _ := table.Len()
 	require.Equal(t, 3, sessions)
 	table.Evict(retention.Limits{Items: 3, Bytes: 29, Oldest: start.Add(-1)})
-	require.Empty(t, find("/a", "2"), "the oldest, because the first was saved again")
+	require.Empty(t, find("/a", "2"), "session 2 must be evicted: it is the oldest, because session 1 was saved again")
 	require.Equal(t, "three", find("/b", "3"))
 	table.RemoveNamespace("/b")
 	require.Empty(t, find("/b", "3"))
@@ -114,5 +115,5 @@ func TestTable(t *testing.T) {
 		table.Evict(unlimited())
 	}
 	_, noted = table.Len()
-	require.Less(t, noted, 20, "nothing is kept of removed sessions for long")
+	require.Less(t, noted, 20, "entries of removed sessions must not be kept for long")
 }

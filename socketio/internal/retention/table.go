@@ -2,11 +2,11 @@ package retention
 
 import "time"
 
-// Table keeps sessions by id. S is what a session consists of. The zero Table is empty.
+// Table keeps sessions by id. S is the type of a session. The zero Table is empty.
 type Table[S any] struct {
 	sessions map[string]entry[S]
 	bytes    int         // of sessions
-	order    fifo[saved] // in the order of Save, with sessions that were removed since
+	order    fifo[saved] // in the order of Save, including sessions that have been removed since
 	saves    uint64      // calls of Save
 }
 
@@ -17,14 +17,14 @@ type entry[S any] struct {
 	save      uint64 // number of the call of Save
 }
 
-// saved is a session as it was saved. It may have been removed, or saved again.
+// saved is a call of Save. Its session may have been removed, or saved again, since then.
 type saved struct {
 	id   string
 	save uint64
 	at   time.Time
 }
 
-// Save keeps a session of so many bytes. It replaces one with the same id.
+// Save keeps a session of size bytes. It replaces a session with the same id.
 func (t *Table[S]) Save(namespace, id string, session S, size int, now time.Time) {
 	if t.sessions == nil {
 		t.sessions = make(map[string]entry[S])
@@ -62,7 +62,7 @@ func (t *Table[S]) RemoveNamespace(namespace string) {
 	}
 }
 
-// Evict removes the oldest sessions until the rest is within the limits.
+// Evict removes the oldest sessions until the others are within the limits.
 func (t *Table[S]) Evict(limits Limits) {
 	for t.order.len() > 0 {
 		s := t.order.front()
@@ -83,6 +83,6 @@ func (t *Table[S]) Evict(limits Limits) {
 // isCurrent reports whether a session was neither removed nor saved again.
 func (t *Table[S]) isCurrent(s saved) bool { return t.sessions[s.id].save == s.save }
 
-// Len returns the number of sessions. Noted is the number of sessions whose age is kept; some of them were
-// removed.
+// Len returns the number of sessions. noted is the number of entries in order, including those of removed
+// sessions.
 func (t *Table[S]) Len() (sessions, noted int) { return len(t.sessions), t.order.len() }

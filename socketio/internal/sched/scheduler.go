@@ -1,7 +1,7 @@
 // Package sched decides which goroutine does a client's work: the one that has read the client's packet, or
 // another one.
 //
-// # The way of a packet
+// # The path of a packet
 //
 // A packet takes one straight line from the network to the application's handler:
 //
@@ -13,36 +13,36 @@
 //  4. Some goroutine calls Task.Work, which calls the handlers of the queued packets, one after the other, until
 //     the queue is empty.
 //
-// Start never calls Work itself, for two reasons. The reader may have read more packets, which have to be queued
-// first. And a handler may block for as long as it likes; while it does, neither the same client nor the others
-// may go unread. So Start answers one question: which goroutine calls Work?
+// Start never calls Work itself, for two reasons. The reader may have read more packets, which have to be
+// queued first. And a handler may block for as long as it likes; meanwhile, the goroutine has to go on reading
+// from the same client and from others. So Start answers one question: which goroutine calls Work?
 //
 // # Here
 //
-// The reader itself, if it can be replaced. This is the case for the goroutines of package netpoll, each of
-// which reads from many connections. Such a goroutine owns a Slot and passes it along with what it reads. Start
-// puts the task into the slot if that is empty. When the goroutine has passed on everything that it has read
-// from the connection, it looks into its slot. If there is a task, it lets another goroutine continue to read,
-// and calls Slot.Run. Then it offers itself as a reader again.
+// The reader itself calls Work, if another goroutine can take over the reading. This is the case for the
+// goroutines of package netpoll, each of which reads from many connections. Such a goroutine owns a Slot and
+// passes it on with the input. Start puts the task into the slot if that is empty. When the goroutine has
+// passed on all input of the connection, it looks into its slot. If there is a task, it lets another goroutine
+// continue to read, and calls Slot.Run. Afterwards it is available for reading again.
 //
-// This is the fast way: the packet's bytes are still in the processor's cache, and no goroutine has to be woken.
-// On a machine with little to do a single goroutine reads, decodes and handles the packets of one client after
-// the other.
+// This is the fast path: the packet's bytes are still in the processor's cache, and no goroutine has to be
+// woken. On a machine with little load, a single goroutine reads, decodes and handles the packets of one client
+// after the other.
 //
 // # Elsewhere
 //
-// A worker, in all other cases: the message came in an HTTP request, or from a connection that has a goroutine
-// of its own for reading, as with TLS; or the work is not due to a message at all, such as the end of a
-// connection; or the slot is taken. Readers that have no slot pass nil. Start prefers an idle worker to a new
-// goroutine, because its stack has grown already, and growing a stack costs more than a typical handler. At most
-// 32 workers stay idle. There is no limit to how many workers are busy, since handlers may block: there are as
-// many as there are clients with work.
+// In all other cases a worker calls Work: if the message arrived in an HTTP request, or on a connection with
+// its own goroutine for reading, as with TLS; if the work is not caused by a message, such as the end of a
+// connection; or if the slot is full. Readers without a slot pass nil. Start prefers an idle worker to a new
+// goroutine, because its stack has grown already, and growing a stack costs more than a typical handler. At
+// most 32 workers stay idle. There is no limit to how many workers are busy, since handlers may block: there
+// are as many as there are clients with work.
 //
 // # Handlers that end their goroutine
 //
-// An application's handler may call runtime.Goexit, as testing.T.FailNow does. Wherever Work runs, the rest of
-// the task is then given to another goroutine. So Work must not hold a lock while it calls a handler, and must
-// have removed a packet from its queue before it calls the packet's handler.
+// An application's handler may call runtime.Goexit, as testing.T.FailNow does. Another goroutine then does the
+// rest of the task. So Work must not hold a lock while it calls a handler, and must have removed a packet from
+// its queue before it calls the packet's handler.
 //
 // The client, not the scheduler, knows whether it has a goroutine, because it has to decide that under the lock
 // of its queue: see Client.enqueue in package client.
@@ -57,7 +57,7 @@ type Task interface {
 	Work()
 }
 
-// Slot is the offer of a reading goroutine to do one task itself, later. It belongs to that goroutine and is not
+// Slot holds one task that a reading goroutine will do itself, later. It belongs to that goroutine and is not
 // safe for concurrent use. The zero Slot is empty.
 type Slot struct {
 	scheduler *Scheduler
@@ -74,17 +74,19 @@ func (s *Slot) Run() {
 	s.scheduler.Run(task)
 }
 
-// maxIdle is how many workers stay when they have nothing to do.
+// maxIdle is the maximum number of idle workers that are kept.
 const maxIdle = 32
 
-// Scheduler has tasks done. The zero Scheduler is ready for use, and is safe for concurrent use.
+// Scheduler runs tasks on workers or on the goroutines of readers. The zero Scheduler is ready for use. It is
+// safe for concurrent use.
 type Scheduler struct {
-	mu     sync.Mutex // guards all below
+	mu     sync.Mutex // guards the fields below
 	idle   []chan Task
 	closed bool
 }
 
-// Start has t done: by the owner of here, if here is not nil and empty, else by a worker. It does not block.
+// Start makes a goroutine do t: the owner of here, if here is not nil and is empty, or else a worker. It does
+// not block.
 func (s *Scheduler) Start(t Task, here *Slot) {
 	if here != nil && here.task == nil {
 		here.scheduler, here.task = s, t
@@ -132,8 +134,8 @@ func (s *Scheduler) serveTasks(t Task) {
 	}
 }
 
-// Close ends the idle workers. The busy ones end after their task. Start may still be called; its workers do not
-// stay.
+// Close ends the idle workers. Busy workers end after their task. Start may still be called; its workers end
+// after their task too.
 func (s *Scheduler) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

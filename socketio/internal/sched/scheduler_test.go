@@ -59,7 +59,7 @@ func TestTaskInASlotRunsOnTheSlotsGoroutine(t *testing.T) {
 	s := newScheduler(t)
 	var here sched.Slot
 	ran := ""
-	require.False(t, here.Full(), "the zero slot is empty")
+	require.False(t, here.Full(), "the zero slot must be empty")
 	s.Start(task(func() { ran = goroutine() }), &here)
 	require.True(t, here.Full(), "Start must fill an empty slot")
 	require.Empty(t, ran, "Start must not run the task: the reader has not passed on all of its input")
@@ -110,7 +110,7 @@ func TestIdleWorkersAreReused(t *testing.T) {
 		waitIdle(t, s, 1)
 	}
 	for _, w := range workers {
-		require.Equal(t, workers[0], w, "a new goroutine was started while a worker was idle")
+		require.Equal(t, workers[0], w, "an idle worker must do the task, not a new goroutine")
 	}
 }
 
@@ -126,15 +126,15 @@ func TestTasksThatBlockHoldUpNoOthers(t *testing.T) {
 			<-release
 		}), nil)
 	}
-	started.Wait() // all at the same time
+	started.Wait() // all tasks block at the same time
 	ran := make(chan struct{})
 	s.Start(task(func() { close(ran) }), nil)
 	receive(t, ran, "run of another task")
 	close(release)
-	waitIdle(t, s, sched.MaxIdle) // and the other workers end: see TestMain
+	waitIdle(t, s, sched.MaxIdle) // TestMain checks that the other workers end
 }
 
-// What is left of a task runs elsewhere if a handler ends its goroutine.
+// If a handler ends its goroutine, another goroutine must do the rest of the task.
 func TestRestOfATaskRunsAfterGoexit(t *testing.T) {
 	for name, start := range map[string]func(*sched.Scheduler, sched.Task){
 		"InAWorker": func(s *sched.Scheduler, t sched.Task) { s.Start(t, nil) },
@@ -183,7 +183,7 @@ func TestCloseEndsWorkers(t *testing.T) {
 	late := make(chan struct{})
 	s.Start(task(func() { close(late) }), nil)
 	receive(t, late, "run of a task that was started after Close")
-	// TestMain proves that no worker stays.
+	// TestMain checks that no worker is left.
 }
 
 func BenchmarkStart(b *testing.B) {

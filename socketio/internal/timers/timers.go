@@ -1,5 +1,5 @@
-// Package timers has a heap of timers. One goroutine serves all timers of a server, so that the heartbeat of a
-// connection costs no timer of the runtime.
+// Package timers implements a timer heap. One goroutine serves all timers of a server, so that the heartbeat of
+// a connection needs no runtime timer.
 package timers
 
 import (
@@ -8,17 +8,18 @@ import (
 	"time"
 )
 
-// Expirer is called by a Timer that it has set.
+// Expirer is the owner of a Timer.
 type Expirer interface {
-	// Expire is called when the timer is due. now is the heap's clock. It must not block. It may set the timer
-	// again.
+	// Expire is called when the timer is due. now is the time on the heap's clock. Expire must not block. It
+	// may set the timer again.
 	Expire(now int64)
 }
 
-// Timer is a point in time at which an Expirer is called. It is meant to be a field of the Expirer. The Heap
-// that it is set in guards it.
+// Timer is a point in time at which an Expirer is called. It is meant to be a field of the Expirer. The Heap in
+// which it is set guards it.
 type Timer struct {
-	// Owner is what the timer calls. It must be set before the timer is, and not change while it is set.
+	// Owner is called when the timer is due. It must be assigned before the timer is set, and must not change
+	// while the timer is set.
 	Owner Expirer
 
 	due   int64 // nanoseconds on the heap's clock
@@ -27,14 +28,14 @@ type Timer struct {
 
 // Heap calls the owners of timers that are due. It is safe for concurrent use.
 type Heap struct {
-	// Slack is how late a timer may be, so that one wake-up serves many timers.
+	// Slack is how late a timer may expire, so that one wake-up serves many timers.
 	Slack time.Duration
 
 	clock func() int64
 
-	mu    sync.Mutex // guards all below and the timers that are set
+	mu    sync.Mutex // guards the fields below and the timers that are set
 	queue queue
-	wake  chan struct{} // the first timer is due earlier than before
+	wake  chan struct{} // signals that the first timer is due earlier than before
 }
 
 // New returns a heap without timers. clock returns nanoseconds since any point in time.
@@ -45,7 +46,7 @@ func New(clock func() int64, slack time.Duration) *Heap {
 // Now returns the time on the heap's clock.
 func (h *Heap) Now() int64 { return h.clock() }
 
-// Set sets t to due, whether it is set or not.
+// Set sets t to due, whether or not t is already set.
 func (h *Heap) Set(t *Timer, due int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

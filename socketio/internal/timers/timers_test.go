@@ -47,7 +47,7 @@ func TestTimersExpireInTheOrderOfTheirTimes(t *testing.T) {
 	h.Advance(&all["e"].Timer, 0)                     // not set: no effect
 	h.Stop(&all["c"].Timer)
 	h.Stop(&all["c"].Timer) // again: no effect
-	require.Empty(t, expired, "timers that are not due")
+	require.Empty(t, expired, "timers that are not due must not expire")
 
 	now.Store(int64(10 * time.Hour))
 	set("e", 11*time.Hour) // wakes Serve only if it is the first timer
@@ -62,5 +62,5 @@ func TestTimersExpireInTheOrderOfTheirTimes(t *testing.T) {
 	}
 	close(stop)
 	<-done
-	require.Empty(t, expired, "the timer that is not due")
+	require.Empty(t, expired, "the timer that is not due must not expire")
 }

@@ -10,48 +10,48 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
-// The errors that have a code of their own in a close frame (RFC 6455, 7.4.1).
+// The errors for which RFC 6455, 7.4.1, defines a close code.
 var (
 	ErrTooLarge = errors.New("wsframe: message is larger than the limit")
 	ErrNotUTF8  = errors.New("wsframe: text is not valid UTF-8")
 )
 
-// Event is what a Decoder finds in a client's frames.
+// Event is a message or a control frame that a Decoder has decoded.
 type Event struct {
 	// Op is ws.OpText or ws.OpBinary for a whole message, and ws.OpPing, ws.OpPong or ws.OpClose for a control
 	// frame. It is 0 if there is no event.
 	Op ws.OpCode
 	// Data is the message, or the payload of the control frame.
 	Data []byte
-	// Shared says that Data is part of the input, and changes with that.
+	// Shared says that Data is part of the input buffer, and is valid only as long as that is unchanged.
 	Shared bool
 }
 
-// Decoder assembles the messages of one WebSocket. The rules for headers are those of package ws. It buffers no
-// more than an incomplete header and an incomplete message.
+// Decoder assembles the messages of one WebSocket. It parses headers as package ws does. It buffers at most an
+// incomplete header and an incomplete message.
 type Decoder struct {
-	Limit   int64         // the most bytes of a message
-	Memory  *quota.Budget // what bounds the unfinished messages of all connections
+	Limit   int64         // maximum size of a message in bytes
+	Memory  *quota.Budget // limits the unfinished messages of all connections
 	Deflate bool          // permessage-deflate was negotiated
 
-	account quota.Account // of message
+	account quota.Account // counts message
 
 	rest  [ws.MaxHeaderSize]byte // a header that is incomplete
 	saved int                    // bytes of rest
 
 	frame    ws.Header // the frame whose payload comes next
-	inFrame  bool      // there is one
+	inFrame  bool      // frame is valid
 	got      int64     // bytes of its payload so far
 	commands []byte    // its payload so far, if it is a control frame
 
-	message    []byte // what earlier frames, and earlier input, have brought of the message
+	message    []byte // the part of the message that has arrived in earlier frames or input
 	op         ws.OpCode
 	fragmented bool // the message continues after this frame
 	state      wsflate.MessageState
 }
 
-// Join returns buf[at:] with what the decoder has kept of an incomplete header before it. at must be at least
-// ws.MaxHeaderSize, and buf[:at] is the decoder's to overwrite.
+// Join returns buf[at:], preceded by the incomplete header that the decoder has kept, if any. at must be at
+// least ws.MaxHeaderSize. Join may overwrite buf[:at].
 func (d *Decoder) Join(buf []byte, at int) []byte {
 	at -= d.saved
 	copy(buf[at:], d.rest[:d.saved])
@@ -59,8 +59,9 @@ func (d *Decoder) Join(buf []byte, at int) []byte {
 	return buf[at:]
 }
 
-// Next returns the next event in p, which Join has returned, and what follows it in p. The event's Op is 0 when
-// p has no more of them. Next unmasks p in place. After an error the decoder cannot be used.
+// Next returns the next event in p, which is the result of Join or the rest of it, and the rest of p after the
+// event. The event's Op is 0 if p has no further event. Next unmasks p in place. After an error the decoder
+// cannot be used.
 func (d *Decoder) Next(p []byte) (e Event, rest []byte, err error) {
 	for {
 		if !d.inFrame {
@@ -83,10 +84,10 @@ func (d *Decoder) Next(p []byte) (e Event, rest []byte, err error) {
 	}
 }
 
-// Reset gives back the memory that the decoder holds.
+// Reset returns the decoder's memory to the budget.
 func (d *Decoder) Reset() { d.account.Settle(d.Memory, 0) }
 
-// beginFrame reads a header. It returns the header's size, 0 if p has only a part of it.
+// beginFrame parses a header. It returns the header's size, or 0 if p has only a part of the header.
 func (d *Decoder) beginFrame(p []byte) (int, error) {
 	h, size, err := parseHeader(p)
 	if err != nil || size == 0 {
@@ -116,7 +117,7 @@ func (d *Decoder) beginFrame(p []byte) (int, error) {
 	return size, nil
 }
 
-// addPayload adds p to the frame's payload. It returns the event that is complete with it, if any.
+// addPayload adds p to the frame's payload. It returns the event that p completes, if any.
 func (d *Decoder) addPayload(p []byte) (Event, error) {
 	ws.Cipher(p, d.frame.Mask, int(d.got&3)) // a mask repeats after four bytes
 	d.got += int64(len(p))
@@ -163,7 +164,7 @@ func (d *Decoder) addCommand(p []byte) Event {
 }
 
 // keep appends p to the unfinished message. It allocates at most twice the size of the message so far, and no
-// more than the frame needs. The error is the budget's.
+// more than the frame needs. It returns the budget's error if the budget is used up.
 func (d *Decoder) keep(p []byte) error {
 	have := len(d.message)
 	if need := have + len(p); need > cap(d.message) {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// decodeInPieces gives p to a new Decoder in pieces of size bytes, and returns all events as texts, up to a
+// decodeInPieces passes p to a new Decoder in pieces of size bytes, and returns all events as texts, up to a
 // close frame in each piece.
 func decodeInPieces(t testing.TB, p []byte, size int, deflate bool) (events []string, err error) {
 	const room = 16
@@ -27,13 +27,13 @@ func decodeInPieces(t testing.TB, p []byte, size int, deflate bool) (events []st
 			}
 			events = append(events, string(rune('a'+e.Op))+string(e.Data))
 		}
-		require.LessOrEqual(t, cap(d.message), 600, "the decoder holds more of a message than the limit")
+		require.LessOrEqual(t, cap(d.message), 600, "the decoder must not hold more of a message than the limit")
 		require.LessOrEqual(t, cap(d.commands), 256)
 	}
 	return events, nil
 }
 
-// FuzzDecoder decodes frames. However the input is cut into pieces, the events are the same.
+// FuzzDecoder decodes frames. The events must be the same however the input is cut into pieces.
 func FuzzDecoder(f *testing.F) {
 	frame := func(x ws.Frame) []byte { return ws.MustCompileFrame(ws.MaskFrameWith(x, [4]byte{1, 2, 3, 4})) }
 	f.Add(frame(ws.NewTextFrame([]byte("hello"))), 1, false)

@@ -13,9 +13,9 @@ import (
 )
 
 // Negotiate answers a client's offers of extensions. It accepts the first acceptable offer of
-// permessage-deflate, without context takeover on either side, so that a compressed frame can be sent on all
-// connections, and an idle connection holds no window. The answer is "" if no offer is accepted. ok is false if
-// an offer is malformed.
+// permessage-deflate, without context takeover on either side, so that the same compressed frame can be sent on
+// all connections, and an idle connection holds no window. The answer is "" if no offer is accepted. ok is
+// false if an offer is malformed.
 func Negotiate(offers []string) (answer string, ok bool) {
 	extension := wsflate.Extension{Parameters: wsflate.DefaultParameters}
 	for _, text := range offers {
@@ -26,7 +26,7 @@ func Negotiate(offers []string) (answer string, ok bool) {
 		accepted, err := extension.Negotiate(options[0])
 		if err == nil && accepted.Size() > 0 && answer == "" { // an offer with invalid parameters is declined
 			var b bytes.Buffer
-			_, _ = httphead.WriteOptions(&b, []httphead.Option{accepted}) // to memory
+			_, _ = httphead.WriteOptions(&b, []httphead.Option{accepted}) // writing to memory does not fail
 			answer = b.String()
 		}
 	}
@@ -42,14 +42,14 @@ var (
 	inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
 
 	textHead = []byte{textType}
-	// blockEnd ends each compressed message. The sender leaves it out (RFC 7692, 7.2.1).
+	// blockEnd is the end of each compressed message, which the sender omits (RFC 7692, 7.2.1).
 	blockEnd = []byte{0, 0, 0xff, 0xff}
 	// tail is blockEnd and an empty last block, so that the decompressor finds the end.
 	tail = slices.Concat(blockEnd, []byte{1, 0, 0, 0xff, 0xff})
 )
 
-// appendCompressed appends p as a compressed frame, or as a plain one if it is smaller than least, or if
-// compression does not make it smaller.
+// appendCompressed appends p as a compressed frame, or uncompressed if p is smaller than least or compression
+// does not make it smaller.
 func appendCompressed(out []byte, p Part, least int) []byte {
 	op, head := ws.OpBinary, []byte(nil)
 	if !p.Binary {

@@ -1,13 +1,13 @@
 // Package wsframe encodes and decodes the WebSocket frames (RFC 6455) of a server, with permessage-deflate (RFC
-// 7692). It also has the queue in which frames wait for a client, and merges queued frames into few large
+// 7692). It also implements the queue of the frames for one client, and merges queued frames into few large
 // writes.
 //
-// It knows nothing of sessions or connections. Of Engine.IO it knows one rule: a text message begins with the
-// packet type '4', and a binary message has no type.
+// It does not depend on sessions or connections. It implements one rule of Engine.IO: a text message begins
+// with the packet type '4', and a binary message has no type.
 //
 // # Files
 //
-//   - decoder.go: the decoder of what a client sends
+//   - decoder.go: the decoder for frames from a client
 //   - deflate.go: negotiation, compression and decompression
 //   - frame.go: frames that are sent, encoded once for many clients
 //   - header.go: the header of a frame, and the codes of close frames

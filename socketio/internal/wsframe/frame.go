@@ -9,7 +9,7 @@ import (
 
 // Part is one message of a Frame.
 type Part struct {
-	// Binary says that Data is bytes. Otherwise Data is text, which must be valid UTF-8.
+	// Binary says that the message is binary. Otherwise Data must be valid UTF-8.
 	Binary bool
 	// Data is the message without Engine.IO's packet type. It must not change after it has become part of a
 	// Frame.
@@ -19,16 +19,15 @@ type Part struct {
 // textType is Engine.IO's packet type before each text message.
 const textType = '4'
 
-// Frame is what one send gives a client: a few messages that nothing else comes between. It is encoded once for
-// any number of connections. Each encoding is made when the first connection needs it. A Frame is safe for
-// concurrent use.
+// Frame is a group of messages that are sent to a client with nothing between them. It is encoded only once for
+// any number of connections, when the first connection needs the encoding. A Frame is safe for concurrent use.
 type Frame struct {
 	parts []Part
 	one   [1]Part // the memory of parts if there is one part
 	size  int
 	ready bool // plain was set when the frame was made
 
-	once     sync.Once // guards the making of plain
+	once     sync.Once // guards the encoding of plain
 	plain    []byte
 	deflated atomic.Pointer[[]byte]
 	other    atomic.Pointer[[]byte]
@@ -57,7 +56,7 @@ func NewTextFrame(buf []byte) *Frame {
 	return f
 }
 
-// NewPacketFrame returns a frame of one packet of Engine.IO that is no message, such as "2" for a ping.
+// NewPacketFrame returns a frame of one Engine.IO packet that is not a message, such as "2" for a ping.
 func NewPacketFrame(packet string) *Frame {
 	header := headerSize(len(packet))
 	plain := append(appendHeader(make([]byte, 0, header+len(packet)), ws.OpText, 0, len(packet)), packet...)
@@ -75,7 +74,7 @@ func NewEncodedFrame(plain, other []byte) *Frame {
 // Size returns the number of bytes of the parts.
 func (f *Frame) Size() int { return f.size }
 
-// Plain returns the frame as WebSocket frames that are not compressed.
+// Plain returns the frame as uncompressed WebSocket frames.
 func (f *Frame) Plain() []byte {
 	if !f.ready {
 		f.once.Do(f.encodePlain)
@@ -117,8 +116,8 @@ func (f *Frame) Compressed(least int) []byte {
 	return *f.deflated.Load()
 }
 
-// Other returns an encoding that is not WebSocket's. encode makes it of the parts when it is needed for the
-// first time. All calls for a frame must pass the same encode.
+// Other returns an encoding other than WebSocket's. The first call obtains it from encode. All calls for a
+// frame must pass the same encode.
 func (f *Frame) Other(encode func([]Part) []byte) []byte {
 	if p := f.other.Load(); p != nil {
 		return *p

@@ -40,7 +40,7 @@ func TestOtherEncodingIsMadeOnce(t *testing.T) {
 	require.Equal(t, "given", string(NewEncodedFrame([]byte("x"), []byte("given")).Other(nil)))
 }
 
-// FuzzHeader parses headers. The results are the library's.
+// FuzzHeader parses headers. The results must equal those of package ws.
 func FuzzHeader(f *testing.F) {
 	for _, size := range []int{0, 125, 126, 65535, 65536} {
 		frame := ws.MustCompileFrame(ws.MaskFrameWith(ws.NewTextFrame(make([]byte, size)), [4]byte{1, 2, 3, 4}))

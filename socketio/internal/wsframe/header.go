@@ -6,7 +6,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// The bits of a header's first two bytes, and the lengths that say that the length follows (RFC 6455, 5.2).
+// The bits of a header's first two bytes, and the length values that say that the actual length follows (RFC
+// 6455, 5.2).
 const (
 	final      = 0x80
 	compressed = 0x40 // RSV1: the message is compressed (RFC 7692, 6)
@@ -76,8 +77,8 @@ func parseHeader(p []byte) (h ws.Header, size int, err error) {
 	return h, size, nil
 }
 
-// ValidCloseCode reports whether an endpoint may send a code in a close frame: the codes of RFC 6455, 7.4, those
-// that have been registered since, and those for libraries and applications.
+// ValidCloseCode reports whether an endpoint may send a code in a close frame. Valid are the codes of RFC 6455,
+// 7.4, codes that have been registered since, and codes for libraries and applications.
 func ValidCloseCode(code ws.StatusCode) bool {
 	switch code {
 	case 1004, 1005, 1006: // they have no meaning yet, or are never sent

@@ -9,8 +9,8 @@ type Item struct {
 	Share uint32 // bytes of memory that count for this client
 }
 
-// Form says in which form a connection gets frames: with messages of at least Form bytes compressed. 0: none
-// are.
+// Form is the form in which a connection receives frames: messages of at least Form bytes are compressed. 0
+// means that none are.
 type Form int
 
 func (least Form) of(i Item) []byte {
@@ -20,7 +20,7 @@ func (least Form) of(i Item) []byte {
 	return i.Frame.Plain()
 }
 
-// chunk is a part of a queue. All queues share the chunks, so that an empty queue needs none.
+// chunk is a part of a queue. All queues share a pool of chunks, so that an empty queue needs none.
 type chunk struct {
 	items [15]Item
 	n     int // items[:n] are in use
@@ -35,10 +35,10 @@ func (k *chunk) free() {
 	chunks.Put(k)
 }
 
-// Line is frames in their order. The zero Line is empty.
+// Line is a list of frames in order. The zero Line is empty.
 type Line struct {
 	head, tail *chunk
-	first      int // in head: the items before it have been sent
+	first      int // the index in head of the first item that has not been sent completely
 	offset     int // bytes of the first item that have been sent
 }
 
@@ -119,14 +119,14 @@ func (l *Line) Drop() {
 	*l = Line{}
 }
 
-// MergeSize is the size of a buffer for Merge: the most bytes that are copied for one write.
+// MergeSize is the size of a buffer for Merge: the maximum number of bytes that are copied for one write.
 const MergeSize = 64 << 10
 
-// mergeMax is the size from which on a frame is written on its own, without a copy.
+// mergeMax is the size in bytes from which a frame is written separately, without a copy.
 const mergeMax = 16 << 10
 
-// Merge returns the bytes that are to be written next: all of l, if it fits into the capacity of buf. They are
-// valid until buf is used again. l must not be empty.
+// Merge returns the bytes to write next: all of l, if it fits into the capacity of buf. They are valid until
+// buf is used again. l must not be empty.
 func (l *Line) Merge(buf []byte, form Form) []byte {
 	first := form.of(l.First())[l.offset:]
 	alone := l.head == l.tail && l.first+1 == l.head.n
@@ -147,8 +147,8 @@ func (l *Line) Merge(buf []byte, form Form) []byte {
 	return buf
 }
 
-// Advance notes that the next n bytes have been written. It returns what the frames amount to that are written
-// completely, and removes them.
+// Advance records that the next n bytes have been written. It removes the frames that have been written
+// completely, and returns their total.
 func (l *Line) Advance(n int, form Form) (whole Total) {
 	for !l.Empty() {
 		item := l.First()
@@ -164,7 +164,7 @@ func (l *Line) Advance(n int, form Form) (whole Total) {
 	return whole
 }
 
-// Total is what frames amount to.
+// Total holds the number and the sizes of some frames.
 type Total struct {
 	Frames int
 	Bytes  int
@@ -180,7 +180,7 @@ func (t *Total) Add(other Total) {
 	t.Share += other.Share
 }
 
-// Queue is the frames that wait for one client. Its Total includes those that are being written.
+// Queue holds the frames that wait for one client. Its Total includes frames that are being written.
 type Queue struct {
 	Line
 	Total
@@ -199,8 +199,8 @@ func (q *Queue) PopLast() Item {
 	return item
 }
 
-// Take removes the line, but not from the Total, so that it can be written. Remove must be called with the
-// frames that are written, and PutBack with the rest of the line.
+// Take removes all frames from the queue, so that they can be written, but does not change the Total. Remove
+// must be called with the total of the written frames, and PutBack with the rest of the line.
 func (q *Queue) Take() Line {
 	l := q.Line
 	q.Line = Line{}
@@ -210,7 +210,7 @@ func (q *Queue) Take() Line {
 // Remove subtracts t from the Total.
 func (q *Queue) Remove(t Total) { q.Add(Total{-t.Frames, -t.Bytes, -t.Share}) }
 
-// PutBack puts the rest of a line that was taken before the frames that have been pushed since.
+// PutBack inserts the rest of a line from Take before the frames that have been pushed since.
 func (q *Queue) PutBack(l Line) {
 	l.append(q.Line)
 	q.Line = l

@@ -17,7 +17,7 @@ type fake struct {
 	// tamper returns what client i receives instead of frame.
 	tamper func(i int, frame string) string
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards the fields below
 	clients []io.Writer
 }
 
