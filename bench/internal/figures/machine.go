@@ -7,6 +7,7 @@
 //   - cpu.go: the CPU time of all processes
 //   - files.go: the results as JSON, the chart and the table of the documentation
 //   - chart.go: the chart as SVG
+//   - paragraph.go: paragraphs for the page
 //   - median.go: medians, sums and quotients; the progress line
 package figures
 
