@@ -1,4 +1,4 @@
-# make help says what there is.
+# make help lists the targets.
 
 GO      ?= go
 # All packages of all modules of the workspace (go.work).
@@ -8,7 +8,7 @@ TESTENV  = $(GO) run ./internal/e2e/cmd/testenv
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-# Systems on which everything builds and passes vet. On the last three, other processors would find nothing new.
+# Systems on which everything must build and pass vet. On the last three, one processor type is enough.
 PLATFORMS ?= linux/amd64 linux/arm64 linux/arm linux/386 darwin/arm64 windows/amd64 freebsd/amd64
 
 # Versions of PostgreSQL for test-postgres.
@@ -66,8 +66,8 @@ test-postgres: ## run the tests of the drivers, outages and interop on other ver
 				./internal/e2e/interop ./internal/outage ./postgres/... || exit 1; \
 	done
 
-# Tests of interop that do not depend on the version of PostgreSQL. The three packages mostly wait, so they run at the
-# same time (-p 3).
+# Tests of interop that do not depend on the version of PostgreSQL. The tests of the three packages mostly wait,
+# so they run at the same time (-p 3).
 NOT_CORE_INTEROP = Classic|EmittersAre|GoToGo|LeaveMessage|Killed|Mixed|Namespaces|NodeToNode|Options|Shape|Three
 NOT_CORE = ^Test(Peer|Client$$|Interop($(NOT_CORE_INTEROP)))
 

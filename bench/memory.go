@@ -48,7 +48,7 @@ func footprints(ctx context.Context, w io.Writer) error {
 	return pending(ctx, w, cluster, open, local)
 }
 
-// pending measures requests to a peer that never answers.
+// pending measures the memory of requests to a peer that never answers.
 func pending(ctx context.Context, w io.Writer, cluster *backplane.Cluster, open func() (*backplane.Cluster, error),
 	local backplane.LocalSockets) error {
 	peer, err := open()

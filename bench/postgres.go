@@ -108,7 +108,7 @@ func (s *server) cpu() float64 {
 	for _, path := range stats {
 		line, err := os.ReadFile(path)
 		if err != nil {
-			continue // the process has ended meanwhile
+			continue // the process has just ended
 		}
 		// The name is in parentheses and may contain any character. The state, the parent's PID and so on follow it
 		// (proc(5)).

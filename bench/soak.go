@@ -75,7 +75,8 @@ func soak(ctx context.Context, w io.Writer, url string, during time.Duration) er
 		return fmt.Errorf("%d messages are missing", sent-refused-got)
 	}
 	if last > first*1.25 {
-		return fmt.Errorf("the heap grows")
+		return fmt.Errorf("the heap grows: its median in the last third is more than a quarter above that in the " +
+			"first third")
 	}
 	return nil
 }

@@ -9,9 +9,9 @@ import (
 
 // team is the publisher and the receivers of one contender. Each is a process; the team has its own database.
 //
-// PostgreSQL keeps the notifications of all databases in one queue, and every listening session reads all of it. So a
-// team listens only during its own runs. The team of Node.js listens all the time, because its adapter needs up to 5
-// s after joining until it knows its peers.
+// PostgreSQL keeps the notifications of all databases in one queue, and every listening session reads all of
+// it. So a team listens only during its own runs. The team of Node.js listens all the time, because its adapter
+// may take up to 5 s after joining to learn its peers.
 type team struct {
 	name      string
 	publisher *worker

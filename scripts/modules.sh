@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that each module builds alone: without the workspace (go.work), and so with nothing but what its go.mod lists.
-# vet also compiles the tests. Fails if a go.mod or go.sum is not tidy.
+# Checks that each module builds alone, without the workspace (go.work), so that only the modules in its go.mod
+# are used. vet also compiles the tests. Fails if a go.mod or go.sum is not tidy.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what the tests need in addition to Go: PostgreSQL, PgBouncer, nginx, haproxy, Chromium, and Node.js with the
-# packages of internal/e2e/interop/node. It keeps what is installed already. For everything that cannot be installed it
-# prints a line that begins with "setup: skipped:"; the tests that need it are skipped. That is not an error.
+# Installs what the tests need in addition to Go: PostgreSQL, PgBouncer, nginx, haproxy, Chromium, and Node.js
+# with the packages of internal/e2e/interop/node. It does not touch what is already installed. For everything
+# that cannot be installed it prints a line that begins with "setup: skipped:"; the tests that need it are
+# skipped. That is not an error.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

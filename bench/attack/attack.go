@@ -35,8 +35,8 @@ type bound struct {
 	files      int // descriptors at the end, more than the idle server has; default 5
 }
 
-// slowest limits the time of the well-behaved client's slowest call. It is long, because the attacker uses the same
-// processors.
+// slowest is the limit for the well-behaved client's slowest call. It is long, because the attacker uses the
+// same processors.
 const slowest = 3 * time.Second
 
 // arena is the server under attack and what the attacker did to it.
@@ -54,7 +54,7 @@ func (a *arena) note(format string, args ...any) {
 	a.notes = append(a.notes, fmt.Sprintf(format, args...))
 }
 
-// require adds a failed requirement unless ok.
+// require records a failed requirement unless ok is true.
 func (a *arena) require(ok bool, format string, args ...any) {
 	if !ok {
 		a.broken = append(a.broken, fmt.Sprintf(format, args...))
@@ -231,9 +231,9 @@ func (r *row) judge() {
 	over(b.peakMB > 0 && r.peakMB > b.peakMB, "the heap grew by %.0f MB, the limit is %.0f", r.peakMB, b.peakMB)
 	over(b.cpuSeconds > 0 && r.cpu > b.cpuSeconds, "the server used %.1f s of CPU time, the limit is %.1f", r.cpu,
 		b.cpuSeconds)
-	over(r.leftMB > b.leftMB, "%.0f MB of heap are left, the limit is %.0f", r.leftMB, b.leftMB)
-	over(r.goroutines > b.goroutines, "%d goroutines are left, the limit is %d", r.goroutines, b.goroutines)
-	over(r.files > b.files, "%d descriptors are left, the limit is %d", r.files, b.files)
+	over(r.leftMB > b.leftMB, "%.0f MB of heap were not freed, the limit is %.0f", r.leftMB, b.leftMB)
+	over(r.goroutines > b.goroutines, "%d goroutines did not end, the limit is %d", r.goroutines, b.goroutines)
+	over(r.files > b.files, "%d descriptors were not closed, the limit is %d", r.files, b.files)
 	over(r.calls == 0, "the well-behaved client got no answer at all")
 	over(r.unserved > 0, "the well-behaved client got no answer to %d calls", r.unserved)
 	over(r.worst > slowest, "the well-behaved client waited for %v, the limit is %v", r.worst.Round(time.Millisecond),

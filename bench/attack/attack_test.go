@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestQuickAttacksAreHeld runs the attacks that take a few seconds. make attack runs all.
+// TestQuickAttacksAreHeld runs the attacks that take a few seconds. make attack runs all attacks.
 func TestQuickAttacksAreHeld(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux: the attackers use the address 127.0.0.2, and open files are counted in /proc")
@@ -22,7 +22,7 @@ func TestQuickAttacksAreHeld(t *testing.T) {
 	quick := "^(leave-waiting|namespaces|rooms|number|forged-leave|answers)$"
 	out, err = exec.Command(program, "-run", quick).CombinedOutput()
 	t.Logf("%s", out)
-	require.NoError(t, err, "an attack was not held")
+	require.NoError(t, err, "the server must hold all attacks")
 }
 
 func TestAttackOverABoundIsNotHeld(t *testing.T) {

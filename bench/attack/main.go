@@ -1,7 +1,7 @@
-// Command attack runs known attacks against a Socket.IO server and against a cluster on PostgreSQL. Each attack has a
-// new server and runs beside a well-behaved client. At the end a table shows what each attack cost the server and the
-// attacker, and how long the calls of the well-behaved client took. The exit status is 1 if a cost was over its
-// bound.
+// Command attack runs known attacks against a Socket.IO server and against a cluster on PostgreSQL. Each attack
+// runs against a new server, while a well-behaved client uses the same server. At the end a table shows what
+// each attack cost the server and the attacker, and how long the calls of the well-behaved client took. The
+// exit status is 1 if a cost was over its bound.
 //
 //	go run ./bench/attack [-run regexp] [-list]
 //
@@ -15,7 +15,7 @@
 //   - attacks_clients.go, attacks_requests.go, attacks_peers.go: what the attackers do
 //   - attack.go: how one attack is run, measured and judged
 //   - client.go: the clients of the attackers, and the well-behaved client
-//   - victim.go: the server, a process of its own
+//   - victim.go: the server, a separate process
 //   - table.go: the table of results
 package main
 

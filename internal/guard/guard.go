@@ -2,13 +2,13 @@
 // interfaces, and methods of values such as MarshalJSON and Error.
 //
 // A panic of that code becomes a *fault.PanicError. The code may also end its goroutine with runtime.Goexit, as
-// testing.T.FailNow does. Nothing can stop that, but there are two ways to survive it:
+// testing.T.FailNow does. That cannot be prevented, but there are two ways to survive it:
 //
-//   - Do, Call, All and Until call the code on the caller's goroutine. The caller has to do everything that
-//     must be done in deferred functions. If it empties a queue, a deferred function has to start another
-//     goroutine for what is left.
-//   - Isolate calls the code on another goroutine, and does not affect its caller. It costs more, so it is for
-//     calls that are rare.
+//   - Do, Call, All and Until call the code on the caller's goroutine. The caller has to put everything that
+//     must be done after the call into deferred functions. If it empties a queue, a deferred function has to
+//     start another goroutine for the rest of the queue.
+//   - Isolate calls the code on another goroutine, so the caller's goroutine is not affected. It costs more, so
+//     it is meant for rare calls.
 package guard
 
 import (
@@ -73,8 +73,7 @@ func Catch(err *error) {
 }
 
 // All calls f for each element of list. If a call panics or ends the goroutine, All calls failed with the error
-// and makes the other calls all the same. If a call ends the goroutine, All does not return, but makes all calls
-// first.
+// and still makes the other calls. If a call ended the goroutine, All makes all calls but does not return.
 func All[T any](list []T, f func(T), failed func(error)) {
 	n := 0
 	Until(func() {
@@ -85,8 +84,8 @@ func All[T any](list []T, f func(T), failed func(error)) {
 	}, func() bool { return n == len(list) }, failed)
 }
 
-// Until calls loop again after each panic, or end of the goroutine, until done reports that nothing is left to
-// do. It calls failed with each error. It is All for loops that must not pay for one func call per element.
+// Until calls loop, and calls it again after each panic or end of the goroutine, until done returns true. It
+// calls failed with each error. It replaces All in loops that must not pay for a func call per element.
 func Until(loop func(), done func() bool, failed func(error)) {
 	for !done() {
 		attempt(loop, done, failed)
@@ -147,7 +146,7 @@ func callMethods(v any) {
 	_ = errors.As(err, &target)
 }
 
-// unique is a type that no other error has.
+// unique is an error type that no other package can use.
 type unique struct{}
 
 func (*unique) Error() string { return "" }

@@ -37,7 +37,7 @@ type (
 func (exits) Error() string      { runtime.Goexit(); return "" }
 func (exitsText) String() string { runtime.Goexit(); return "" }
 
-// harms are what a function can do to its caller.
+// harms are the ways in which a function can harm its caller.
 var harms = map[string]func(){
 	"Panic":           func() { panic("p") },
 	"PanicOfAnError":  func() { panic(errors.New("p")) },
@@ -67,7 +67,7 @@ func TestErrorSaysHowTheCallFailed(t *testing.T) {
 			}
 		})
 	}
-	assert.True(t, guard.Do(func() {}, func(error) { t.Error("failed") }))
+	assert.True(t, guard.Do(func() {}, func(error) { t.Error("failed must not be called without a panic") }))
 	assert.NoError(t, guard.Isolate(func() {}))
 	assert.NoError(t, guard.Call(func() {}))
 }
@@ -84,7 +84,7 @@ func check(t *testing.T, name string, err error) {
 	var p *fault.PanicError
 	require.ErrorAs(t, err, &p)
 	require.NotErrorIs(t, err, fault.ErrExited)
-	assert.Contains(t, string(p.Stack), "guard_test.go", "the stack shows where the panic came from")
+	assert.Contains(t, string(p.Stack), "guard_test.go", "the stack must show where the panic came from")
 }
 
 func TestAllMakesTheCallsAfterAFailure(t *testing.T) {
@@ -183,7 +183,7 @@ func BenchmarkAll(b *testing.B) {
 	}
 }
 
-func BenchmarkApart(b *testing.B) {
+func BenchmarkIsolate(b *testing.B) {
 	b.ReportAllocs()
 	n := 0
 	for b.Loop() {

@@ -20,7 +20,7 @@ func (r *Reporter) Report(err error) {
 	r.Handle(err)
 }
 
-// Handle calls the Handler with an error. If the Handler panics, Handle writes that to the standard error, the
+// Handle calls the Handler with an error. If the Handler panics, Handle writes that to the standard error as a
 // last resort.
 func (r *Reporter) Handle(err error) {
 	if r.Handler == nil {

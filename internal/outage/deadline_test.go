@@ -16,8 +16,8 @@ import (
 )
 
 // TestCallsReturnWhenTheirContextEnds makes many concurrent calls with 300 ms each, while the network drops all
-// packets, or while the table is locked and an attachment is being stored. The calls wait for each other as
-// well as for the server.
+// packets, or while the table is locked and an attachment is being stored. The calls have to wait for each
+// other as well as for the server.
 func TestCallsReturnWhenTheirContextEnds(t *testing.T) {
 	const limit, busyMachine = 300 * time.Millisecond, 1500 * time.Millisecond
 	calls := map[string]func(ctx context.Context, ns *backplane.Namespace) error{

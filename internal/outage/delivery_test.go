@@ -87,6 +87,6 @@ func requireOwnConnections(tb testing.TB, database string, n int) {
 	tb.Helper()
 	for _, name := range []string{"backplane listen", "backplane publish"} {
 		eventually(tb, func() bool { return pgtest.Backends(tb, database, "application_name = '"+name+"'") == n },
-			"%d nodes must have %d connections %q", n, n, name)
+			"%d nodes must have %d connections named %q", n, n, name)
 	}
 }

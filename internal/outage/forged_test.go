@@ -55,7 +55,7 @@ func TestForgedMessages(t *testing.T) {
 		notify(6000, `{"type":2,"uid":"invented %s","nsp":"/forged"}`)
 		eventually(t, func() bool { return a.ServerCount() > 1000 }, "the invented peers must arrive")
 		n, err := all()
-		require.Equal(t, 1003, n, "with 6,000 invented peers: %v", err)
+		require.Equal(t, 1003, n, "FetchSockets must return all sockets despite 6,000 invented peers: %v", err)
 		require.NotErrorIs(t, err, backplane.ErrTimeout,
 			"the request must know that invented peers do not answer before it times out")
 		eventually(t, func() bool { return a.ServerCount() == 2 }, "invented peers must be forgotten")
@@ -64,7 +64,8 @@ func TestForgedMessages(t *testing.T) {
 		notify(2000, `{"type":7,"uid":"unknown","nsp":"/forged","data":{"requestId":"%s",`+
 			`"opts":{"rooms":[],"except":[],"flags":{}}}}`)
 		n, err = all()
-		require.Equal(t, 1003, n, "after 2,000 requests of an unknown node: %v", err)
+		require.Equal(t, 1003, n, "FetchSockets must return all sockets after 2,000 requests of an unknown node: %v",
+			err)
 		require.Greater(t, other.Stats().ReceiveDropped, uint64(1500),
 			"most requests must be refused: each answer would list 1,000 sockets")
 	})

@@ -12,8 +12,9 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// TestGapCoversAllLostMessages stalls the network to a receiver and terminates its session in the meantime.
-// Messages that are read after the stall say nothing about those that were lost by then.
+// TestGapCoversAllLostMessages stalls the network to a receiver and terminates its session in the meantime. The
+// messages that it reads after the stall do not prove that no earlier message was lost, so the gap must cover
+// all of them.
 func TestGapCoversAllLostMessages(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		t.Parallel()
@@ -33,7 +34,8 @@ func TestGapCoversAllLostMessages(t *testing.T) {
 				proxy.StallOnly(pgtest.ToClient, "backplane listen")
 			case since > 1500*time.Millisecond && !killed:
 				killed = true
-				require.Equal(t, 2, pgtest.KillListeners(t, database), "the sessions of the receiver and of the sender")
+				require.Equal(t, 2, pgtest.KillListeners(t, database),
+					"two sessions must be terminated, those of the receiver and of the sender")
 			case since > 3500*time.Millisecond && !resumed:
 				resumed = true
 				proxy.Resume()
@@ -53,13 +55,13 @@ func TestGapCoversAllLostMessages(t *testing.T) {
 			delete(sent, e.number)
 		}
 		gaps, _ := a.recovered.since(recovered, nil)
-		require.NotEmpty(t, sent, "no message was lost, so the test shows nothing")
+		require.NotEmpty(t, sent, "the stall must lose messages, or the test shows nothing")
 		for i, at := range sent {
 			covered := false
 			for _, gap := range gaps {
 				covered = covered || !at.Before(gap.Since) && at.Before(gap.Since.Add(gap.Deaf))
 			}
-			require.True(t, covered, "message %d was lost %v after the start at %v, outside of the gaps %v", i,
+			require.True(t, covered, "message %d, lost %v after the start at %v, must be in one of the gaps %v", i,
 				at.Sub(start), start, gaps)
 		}
 		t.Logf("%d messages lost, gaps: %v", len(sent), gaps)

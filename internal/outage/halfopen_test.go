@@ -66,7 +66,7 @@ func testHalfOpen(t *testing.T, k kind, target string, direction pgtest.Directio
 		requireStuckPublishing(t, a, sent)
 		b.peersLeft.wait(t, "the silent peer must be declared dead", left, len(namespaces), nil)
 	}
-	// A listening connection sends nothing, so a stall to the server is not noticed.
+	// A listening connection sends nothing to the server, so a stall in that direction is not noticed.
 	if listens && direction != pgtest.ToServer {
 		errs, _ := a.sessionsLost.wait(t, "SessionLost", lost, 1, nil)
 		require.ErrorIs(t, errs[0], backplane.ErrSilent)
@@ -106,7 +106,7 @@ func requireStuckPublishing(t *testing.T, n *node, mark int) {
 	r.client.got.wait(t, "local delivery", got, 2, func(e event) bool { return e.name == "stuck" })
 	n.errors.wait(t, "the error of EmitAsync", errs, 1, isOpError("publish"))
 	batches, _ := n.published.since(mark, func(err error) bool { return err == nil })
-	require.LessOrEqual(t, len(batches), 1, "only the batch in progress may have been sent")
+	require.LessOrEqual(t, len(batches), 1, "at most the batch in progress may have been sent")
 }
 
 // TestHalfOpenBeforeListen stalls the data that a listening connection sends, which is only noticed when it

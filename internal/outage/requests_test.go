@@ -84,7 +84,8 @@ func TestRequestsWhileAPeerDies(t *testing.T) {
 	})
 }
 
-// TestRequestsDuringAnOutage sends requests, and then the answers cannot be sent any more.
+// TestRequestsDuringAnOutage sends requests, and then breaks the connections, so that the answers cannot be
+// sent.
 func TestRequestsDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, k kind) {

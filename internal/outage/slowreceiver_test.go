@@ -58,6 +58,6 @@ func TestSlowReceiver(t *testing.T) {
 		assert.EqualValues(t, dropped, len(reports), "each drop must be reported")
 		waiting := pgtest.QueryInt(t, database, "SELECT (pg_notification_queue_usage() * 1000000)::int")
 		assert.Less(t, waiting, 1000,
-			"20 MB of unread notifications would be more than 2000 millionths of the server's queue")
+			"notifications must be read: 20 MB of unread ones would be more than 2000 millionths of the server's queue")
 	})
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // EnvBin is the environment variable for the folder of initdb and postgres. If it is not set, they are searched
-// in the PATH and in the folders of Debian.
+// for in the PATH and in Debian's folders.
 const EnvBin = "BACKPLANE_TEST_PGBIN"
 
 // ErrNoBinaries is returned by Start if PostgreSQL's programs are not installed.

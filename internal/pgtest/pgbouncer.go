@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// The pool modes of PgBouncer: for how long a client keeps a server connection.
+// The pool modes of PgBouncer, which determine how long a client keeps a server connection.
 const (
 	PoolSessions     = "session"
 	PoolTransactions = "transaction"
@@ -44,7 +44,7 @@ func NewBouncer(tb testing.TB, server, poolMode string, settings ...string) stri
 	return bouncer
 }
 
-// bouncerBinary finds pgbouncer in the PATH or in the folder of Debian.
+// bouncerBinary finds pgbouncer in the PATH or in Debian's folder.
 func bouncerBinary() (string, error) {
 	if path, err := exec.LookPath("pgbouncer"); err == nil {
 		return path, nil

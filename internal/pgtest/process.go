@@ -19,8 +19,8 @@ type process struct {
 	err  error         // why it ended; read after done
 }
 
-// start runs cmd. The kernel sends the signal for the death of the parent when the thread that forked the child
-// ends. So that thread waits for the child.
+// start runs cmd. The kernel sends the child the signal for the death of its parent as soon as the thread that
+// forked it ends. So that thread waits for the child.
 func start(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)

@@ -47,7 +47,7 @@ type Proxy struct {
 	closed   bool
 }
 
-// pair consists of a client's connection and the corresponding connection to the server.
+// pair is a client's connection and the corresponding connection to the server.
 type pair struct {
 	client, server net.Conn
 	firstData      string // the first data from the client, which contains its application_name unless encrypted
@@ -171,7 +171,7 @@ func (p *Proxy) cutLocked() int {
 	return n
 }
 
-// Accepted returns the number of connections that were ever made.
+// Accepted returns the number of connections that the proxy has accepted since its start.
 func (p *Proxy) Accepted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

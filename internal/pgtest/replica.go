@@ -12,7 +12,7 @@ import (
 )
 
 // Replica starts a hot standby that follows the server by streaming replication and answers read-only queries.
-// It ends with the test. Replica skips the test if pg_basebackup is not installed.
+// The standby is stopped when the test ends. Replica skips the test if pg_basebackup is not installed.
 func (s *Server) Replica(tb testing.TB) *Server {
 	tb.Helper()
 	if !isFile(filepath.Join(s.bin, basebackup)) {

@@ -30,8 +30,8 @@ const (
 	Killed = Mode(syscall.SIGKILL)
 )
 
-// Server is a temporary PostgreSQL server with default settings, with its own port and folder. It ends with
-// this process, even if the process is killed (on Linux).
+// Server is a temporary PostgreSQL server with default settings, with its own port and folder. It is stopped
+// when this process ends, even (on Linux) if this process is killed.
 type Server struct {
 	bin      string
 	folder   string

@@ -36,7 +36,7 @@ type Mark struct {
 // Key explains a color.
 type Key struct{ Color, Text string }
 
-// SVG draws the chart. It uses no scripts and no fonts of its own, and is readable on light and dark backgrounds.
+// SVG draws the chart. It uses no scripts or embedded fonts, and is readable on light and dark backgrounds.
 func (c Chart) SVG() []byte {
 	const top, width, gap = 64, 560, 10
 	x := func(ratio float64) float64 {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Results is what a benchmark writes as JSON.
+// Results holds the results that a benchmark writes as JSON.
 type Results[C any] struct {
 	Machine  map[string]any    `json:"machine"`
 	Versions map[string]string `json:"versions"`

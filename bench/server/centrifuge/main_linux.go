@@ -1,5 +1,6 @@
-// Command centrifuge is a server for bench/server, built on the Go library centrifuge: it publishes what a client
-// sends to all clients. It is a module of its own, so that users of backplane do not depend on that library.
+// Command centrifuge is a server for bench/server, built on the Go library centrifuge: it publishes what a
+// client sends to all clients. It is a separate module, so that users of backplane do not depend on that
+// library.
 package main
 
 import (

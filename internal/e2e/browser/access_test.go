@@ -114,11 +114,11 @@ func thePageCanBeUsedWithTheKeyboardAlone(t *testing.T, b *browser.Browser) {
 		focused[id] = true
 		var visible bool
 		p.Evaluate("(e => e === document.body || e.matches(':focus-visible'))(document.activeElement)", &visible)
-		require.True(t, visible, "the focus is visible: %s", id)
+		require.True(t, visible, "the focus must be visible: %s", id)
 		p.PressKey("Tab")
 	}
 	for _, id := range []string{"room", "logs", "picture", "askpoll", "text", "name"} {
-		require.True(t, focused[id], "%s can be reached", id)
+		require.True(t, focused[id], "%s must be reachable with the keyboard", id)
 	}
 	p.Click("#askpoll")
 	p.Press("#question", "Escape")

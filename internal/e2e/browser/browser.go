@@ -26,7 +26,7 @@ var packages = []string{"axe-core", "playwright-core"}
 type Browser struct {
 	t       testing.TB
 	process *nodejs.Process
-	pages   []*Page // that are open
+	pages   []*Page // open pages
 }
 
 // Start starts a browser that is stopped when the test ends. It skips the test if something is missing.

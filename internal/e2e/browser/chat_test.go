@@ -121,7 +121,7 @@ func userTextIsNeverMarkup(t *testing.T, b *browser.Browser) {
 	two.Screenshot("markup")
 }
 
-// leftToRight returns what contains the Hebrew word and is not written from right to left.
+// leftToRight returns the elements that contain the Hebrew word and are not laid out from right to left.
 const leftToRight = `(() => {
 	const found = [...document.querySelectorAll('input, textarea')]
 		.filter(e => e.value.includes('שלום') && getComputedStyle(e).direction !== 'rtl').map(e => e.id || e.ariaLabel);
@@ -183,7 +183,7 @@ func newMessagesBelowAreCounted(t *testing.T, b *browser.Browser) {
 	two := d.open(b, 1, "two", browser.Device{Width: 390, Height: 700, Touch: true, ReducedMotion: true})
 	one.Evaluate("for (let i = 0; i < 40; i++) chat.socket.emit('chat message', { text: 'message ' + i })", nil)
 	two.See(".theirs .text", "message 39")
-	require.Zero(t, two.Count("#newer:not([hidden])"), "the newest message is in sight")
+	require.Zero(t, two.Count("#newer:not([hidden])"), "the hint must be hidden while the newest message is visible")
 	two.Evaluate("document.getElementById('logs').scrollTo(0, 0)", nil)
 	two.Until("!chat.viewport.atEnd")
 	one.Enter("#text", "one more")

@@ -84,7 +84,7 @@ func (d *demo) toggle(node int, report string) {
 	for {
 		select {
 		case line, open := <-d.stderr:
-			require.True(d.t, open, "the demo has ended")
+			require.True(d.t, open, "the demo must be running")
 			if line == "node "+d.name(node)+" "+report {
 				return
 			}

@@ -26,7 +26,7 @@ func theDiagramDrawsDeliveries(t *testing.T, b *browser.Browser) {
 			"(document.getElementById('last').textContent)")
 		p.Until("Number(document.getElementById('rate').textContent) > 0")
 	}
-	require.Zero(t, calm.Count("#arcs g circle"), "nothing moves for users who prefer reduced motion")
+	require.Zero(t, calm.Count("#arcs g circle"), "nothing may move for users who prefer reduced motion")
 	one.Evaluate("clearInterval(window.talk)", nil)
 	one.Until("document.querySelectorAll('#arcs g').length === 0") // they fade
 	one.Until("document.getElementById('rate').textContent === '0'")
@@ -71,7 +71,7 @@ func thePageShowsOneRate(t *testing.T, b *browser.Browser) {
 		var same bool
 		p.Evaluate(`(shown => shown.length === 1 && shown[0] === document.getElementById('rate').textContent &&
 			chat.diagram.rate === chat.diagram.sorted().reduce((sum, n) => sum + n.rate, 0))(`+rates+`)`, &same)
-		require.True(t, same, "there is one figure, and it is the sum of what the nodes report")
+		require.True(t, same, "the page must show one figure, the sum of what the nodes report")
 	}
 	freezeRates(one, other)
 	one.Evaluate("clearInterval(window.talk)", nil)

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// still is a laptop whose user prefers reduced motion. It needs less of the machine.
+// still is a laptop whose user prefers reduced motion. Without animations it needs less CPU time.
 var still = browser.Device{ReducedMotion: true}
 
 // TestPage tests the page of the demo. Its subtests share a browser, and each starts its own demo.

@@ -72,7 +72,7 @@ func messagesWrittenOfflineAreSentLater(t *testing.T, b *browser.Browser) {
 	one.Until("document.querySelector('.theirs figure img')?.naturalWidth === 640")
 	var texts []string
 	one.Evaluate("[...document.querySelectorAll('.theirs .text')].map(e => e.textContent)", &texts)
-	require.Equal(t, []string{"first", "second"}, texts, "each arrives once and in order")
+	require.Equal(t, []string{"first", "second"}, texts, "each message must arrive once and in order")
 	two.NotSee(".unsent", "")
 	two.NotSee("#notice", "")
 	two.Evaluate("[...document.querySelectorAll('.mine .text')].map(e => e.textContent)", &texts)

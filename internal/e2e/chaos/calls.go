@@ -69,8 +69,8 @@ func (a *caller) callUntil(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// ask makes a request. Peers that were known before and after and did not leave in between must be among the nodes that
-// answered or that the error names.
+// ask makes a request. Peers that were known before and after the request and did not leave in between must
+// have answered or be named in the error.
 func (a *caller) ask(limit time.Duration) {
 	target := a.ns.Timeout(limit)
 	ctx := context.Background()
@@ -154,7 +154,7 @@ func (a *caller) change(limit time.Duration) {
 	}
 }
 
-// visit opens a namespace, sends a message to it, and closes it again.
+// visit opens a namespace, sends a message to it, and closes the namespace.
 func (a *caller) visit(limit time.Duration) {
 	a.opened++
 	name := fmt.Sprintf("/visit-%d-%d", a.node, a.opened)

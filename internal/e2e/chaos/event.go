@@ -3,7 +3,7 @@ package chaos
 // Event is a report of a node, one line of JSON. Times are microseconds since 1970.
 type Event struct {
 	Kind string `json:"k"`
-	At   int64  `json:"at"` // when it happened, or ended
+	At   int64  `json:"at"` // when the event happened or, for events with a duration, ended
 
 	// The message, for events about messages.
 	From   int `json:"f,omitempty"` // the sending node's number
@@ -35,10 +35,10 @@ const (
 	Drop     = "drop"    // a DropError for a message of UID; Name is the reason
 	Failed   = "op"      // an OpError: an asynchronous message of Stream may not have been sent
 	Deaf     = "deaf"    // the session was lost
-	Noise    = "noise"   // the process did not run for Excess, which ended at At
-	Call     = "call"    // a call with a time limit ended; Lacks are nodes that its result should name
-	Closed   = "closed"  // the node has closed; Leaks says what it left behind
-	Stopped  = "stopped" // the node has stopped sending; Leaks says what it has more of than at the start
+	Noise    = "noise"   // the process did not run for Excess microseconds until At
+	Call     = "call"    // a call with a time limit ended; Lacks are nodes that are missing from its result
+	Closed   = "closed"  // the node has closed; Leaks lists resources that it did not free
+	Stopped  = "stopped" // the node has stopped sending; Leaks lists resources that it has more of than at the start
 	Peers    = "peers"   // the node's peers in the first namespace, the keys of UIDs
 	Fenced   = "fenced"  // the last message of each stream was sent
 	Remarked = "log"

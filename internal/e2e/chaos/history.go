@@ -2,12 +2,12 @@ package chaos
 
 import "math"
 
-// History has the events of all nodes.
+// History holds the events of all nodes.
 type History struct {
 	Nodes []*Node // by their number
 }
 
-// Node has the events of one process. A restarted process is another node.
+// Node holds the events of one process. A restarted process is another node.
 type Node struct {
 	Number int
 	Name   string            // such as "a (pgx)"
@@ -44,7 +44,7 @@ type Message struct {
 type Delivery struct {
 	Seq  int
 	At   int64
-	Text string // what is wrong with it
+	Text string // what is wrong with its body, empty if nothing is
 }
 
 // Add adds a running node.

@@ -80,8 +80,8 @@ func recreateTable(ctx context.Context, r *run, _ Step) error {
 		schema))
 }
 
-// crashUnderLoad crashes the server while many attachments are neither on its disk nor read by all nodes, and makes
-// as many afterwards: a new row may then have the number of a lost one.
+// crashUnderLoad crashes the server while many attachments are neither on its disk nor read by all nodes. It
+// creates as many afterwards, so that new rows may have the numbers of lost ones.
 func crashUnderLoad(ctx context.Context, r *run, s Step) error {
 	sendLarge := func(slow time.Duration) {
 		for place := range r.nodes {
@@ -100,7 +100,8 @@ func crashUnderLoad(ctx context.Context, r *run, s Step) error {
 	return err
 }
 
-// during runs first, and then at the end of the fault, which it repeats until it succeeds.
+// during returns a fault that runs the SQL in first at its start and the SQL in then at its end. It repeats the
+// latter until it succeeds.
 func during(first, then string) func(context.Context, *run, Step) error {
 	return func(ctx context.Context, r *run, s Step) error {
 		err := r.exec(ctx, "SET lock_timeout = '2s'; "+first)
@@ -111,8 +112,8 @@ func during(first, then string) func(context.Context, *run, Step) error {
 	}
 }
 
-// blockNotifications makes a transaction with a NOTIFY wait during its commit for a standby that does not exist. It
-// holds the lock that every NOTIFY of the server needs.
+// blockNotifications makes a transaction with a NOTIFY wait during its commit for a standby that does not
+// exist. The transaction holds the lock that every NOTIFY of the server needs.
 func blockNotifications(ctx context.Context, r *run, s Step) error {
 	conn, err := r.connect(ctx)
 	if err != nil {

@@ -46,8 +46,8 @@ const (
 	Disordered ViolationKind = "out of order"
 	// Corrupt: a message arrived with a different body.
 	Corrupt ViolationKind = "corrupt"
-	// Untrue: a call reported that a message was not sent although it was, or that an answer was complete although it
-	// was not.
+	// Untrue: a call reported that a message was not sent although it was, or that a result was complete
+	// although it was not.
 	Untrue ViolationKind = "untrue answers"
 	// Late: a call returned later than its limit plus Tolerance.
 	Late ViolationKind = "late calls"
@@ -66,7 +66,8 @@ const (
 	Tolerance = 100_000
 	// slack is the maximum difference between the clocks of two processes on one machine, in microseconds.
 	slack = 20_000
-	// around is the distance from a message within which a report decides between Silent and Outside.
+	// around is the maximum time between a message and a report of a loss for which a missed message counts as
+	// Outside instead of Silent.
 	around = 60_000_000
 	// horizon is how long before its end a node may miss messages without a violation if it was closed or killed.
 	horizon = 30_000_000

@@ -303,7 +303,8 @@ func TestJudgeCountsTheWitness(t *testing.T) {
 		}
 	}
 	v := s.judge()
-	require.Equal(t, []chaos.ViolationKind{chaos.Silent}, kinds(v), "c missed a message that a and b got: %v",
+	require.Equal(t, []chaos.ViolationKind{chaos.Silent}, kinds(v),
+		"want a violation, because c missed a message that a and b received: %v",
 		v.Violations)
 	require.Equal(t, 5, v.Witness.Delivered)
 	require.Equal(t, told-4, v.Witness.Missed)

@@ -25,7 +25,7 @@ func countResources() resources {
 // settling is how long goroutines and files may take to end after they were closed.
 const settling = 5 * time.Second
 
-// leaks returns what this process has more of than before.
+// leaks describes the resources that this process has more of than before.
 func (before resources) leaks() (leaks []string) {
 	after := before.await(func(after resources) bool {
 		return after.goroutines <= before.goroutines && after.files <= before.files
@@ -39,10 +39,11 @@ func (before resources) leaks() (leaks []string) {
 	return leaks
 }
 
-// spare is how many goroutines more than at the start an idle node may have: occasional work, and those of the pool.
+// spare is how many more goroutines an idle node may have than at the start, for occasional work and for the
+// pool.
 const spare = 4
 
-// growth returns whether an idle node has more goroutines than just after it opened.
+// growth describes how many more goroutines an idle node has than just after it opened.
 func (before resources) growth() (leaks []string) {
 	after := before.await(func(after resources) bool { return after.goroutines <= before.goroutines+spare })
 	if after.goroutines > before.goroutines+spare {

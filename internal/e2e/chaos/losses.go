@@ -30,8 +30,9 @@ type sighting struct {
 	required bool  // it was published, or its sender got no error
 }
 
-// timeline returns the messages of a stream in order. A node publishes in order, so the outcome of an asynchronous
-// message is settled when a later message of the node, sent by a call that waited, is published.
+// timeline returns the messages of a stream in order. A node publishes in order, so the outcome of an
+// asynchronous message is known once a later message of the node, sent by a call that waited, has been
+// published.
 func (j *judge) timeline(sender *Node, stream int) []sighting {
 	seen := j.evidence[Source{sender.Number, stream}]
 	sent := make([]sighting, 0, len(sender.Sent[stream]))
@@ -56,8 +57,8 @@ func (j *judge) timeline(sender *Node, stream int) []sighting {
 	return sent
 }
 
-// settled returns the messages of a node that were certainly published, in the order in which they were sent. The End
-// of each is the earliest time at which it or a later one was known to be published.
+// settled returns the messages of a node that were certainly published, in the order in which they were sent.
+// The End of each is the earliest time at which it, or a later message, was known to be published.
 func (n *Node) settled() []Message {
 	var all []Message
 	for _, stream := range n.Sent {
@@ -94,7 +95,7 @@ func (j *judge) unsent(sender *Node, stream int, sent []sighting) {
 	}
 }
 
-// unexplained reports whether a node that missed the message did not report that it was deaf.
+// unexplained reports whether a node missed the message without reporting that it was deaf.
 func (j *judge) unexplained(sender *Node, m *sighting) bool {
 	return slices.ContainsFunc(j.Nodes, func(n *Node) bool {
 		return n != sender && n.Go && n.Opened > 0 && n.Opened < m.Begin && m.Begin < n.Ended && !n.reportsGap(m)

@@ -55,8 +55,8 @@ var places = []struct {
 const rest = 2 * time.Second
 
 // NewPlan returns a plan for a run of this length with faults of all kinds, or only of the named ones. The same
-// arguments return the same plan. Each kind occurs once before any kind occurs again. A node, and the server, has one
-// fault at a time; faults of different nodes may overlap.
+// arguments return the same plan. Each kind occurs once before any kind occurs again. Each node, and the
+// server, has at most one fault at a time; faults of different nodes may overlap.
 func NewPlan(seed uint64, length time.Duration, only ...string) Plan {
 	random := rand.New(rand.NewPCG(seed, 0))
 	p := Plan{Seed: seed}

@@ -20,7 +20,8 @@ func TestChaos(t *testing.T) {
 		t.Skip("takes half a minute")
 	}
 	if os.Getenv(pgtest.EnvOwn) != "1" {
-		t.Skip("needs a PostgreSQL of its own to crash: set " + pgtest.EnvOwn + "=1, or run the tests with make test")
+		t.Skip("needs to start and crash a PostgreSQL server: set " + pgtest.EnvOwn +
+			"=1, or run the tests with make test")
 	}
 	const length = 22 * time.Second
 	// its faults include crashes of the server, reused row numbers, paused and starved processes
@@ -35,6 +36,6 @@ func TestChaos(t *testing.T) {
 	ok := result.Print(&log)
 	t.Logf("%s\n%s", plan, log.String())
 	require.True(t, ok, "there were violations, see above; make chaos CHAOS=22s SEED=%d repeats the run", plan.Seed)
-	require.Greater(t, result.Verdict.Delivered, 500, "messages were followed")
-	require.Positive(t, result.Verdict.Gaps, "the faults had an effect")
+	require.Greater(t, result.Verdict.Delivered, 500, "the run must follow more than 500 messages")
+	require.Positive(t, result.Verdict.Gaps, "the faults must cause gaps")
 }

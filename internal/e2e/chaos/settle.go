@@ -90,7 +90,8 @@ func (r *run) peersAreRight() bool {
 	return all
 }
 
-// eventually waits until so returns true. If it never does, it adds a leak with the text what, unless what is empty.
+// eventually waits until so returns true. If that does not happen in time, it adds a leak with the text what,
+// unless what is empty.
 func (r *run) eventually(ctx context.Context, what string, so func() bool) {
 	for end := time.Now().Add(patience / 2); !so(); {
 		if time.Now().After(end) || wait(ctx, 50*time.Millisecond) != nil {

@@ -105,8 +105,8 @@ func (s *stream) wait(ctx context.Context, name string, limit time.Duration, siz
 	return err == nil
 }
 
-// computing is the time limit of a call that does not wait: its thread may not run for a while without the process
-// noticing.
+// computing is the time limit of a call that does not wait. It is not 0, because the call's thread may be
+// paused for a while without the process noticing.
 const computing = 200 * time.Millisecond
 
 // queue sends a message without waiting.

@@ -22,7 +22,7 @@ var loads = []scenario{
 		run: func(f *fixture) {
 			s := f.member()
 			s.mute = true
-			p := f.polling() // it never polls again
+			p := f.polling() // the client never polls again
 			s.closed()
 			f.goneFor(s.id, "ping timeout")
 			f.goneFor(p.id, "ping timeout")
@@ -54,7 +54,7 @@ var loads = []scenario{
 		}
 	}},
 	{name: "ClientThatDoesNotRead", notOnNode: true, run: func(f *fixture) {
-		// a connection that is not read, with a room of its own
+		// a connection that is not read, with its own room
 		conn := f.stream("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: " +
 			"Upgrade\r\nUpgrade: websocket\r\n" +
 			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")

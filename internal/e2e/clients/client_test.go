@@ -23,7 +23,7 @@ var (
 type clientSpec struct {
 	// Version is the version of the package: "4.5", "4.0", "3" or "2". Empty: 4.8.
 	Version string
-	// On is a client whose connection this client shares.
+	// On is the client whose connection this client shares.
 	On *client
 	// URL replaces the URL of the server.
 	URL string
@@ -130,7 +130,7 @@ func (c *client) do(cmd string, in map[string]any) {
 func await(t *testing.T, ctx context.Context, name, what string, inbox *nodejs.Inbox[clientEvent]) clientEvent {
 	t.Helper()
 	e, err := inbox.Next(ctx)
-	require.NoError(t, err, "%s of %s", what, name)
+	require.NoError(t, err, "waiting for %s of %s", what, name)
 	return e
 }
 

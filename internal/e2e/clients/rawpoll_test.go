@@ -112,7 +112,7 @@ func (p *rawPoll) fine() {
 	require.Equal(p.f, `430["fine"]`, p.next())
 }
 
-// over requires that the session has ended and that the application got this reason.
+// over requires that the session has ended and that the application received this reason.
 func (p *rawPoll) over(reason string) {
 	p.f.Helper()
 	p.f.goneFor(p.id, reason)

@@ -8,7 +8,8 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// coming back are the options of clients that do so soon, but not before a test has learned that they are disconnected.
+// comingBack returns options for clients that reconnect soon, but not before a test has seen that they are
+// disconnected.
 func comingBack() options {
 	return options{"reconnection": true, "reconnectionDelay": 300, "reconnectionDelayMax": 300,
 		"randomizationFactor": 0}

@@ -266,7 +266,7 @@ var recoveryScenarios = []scenario{
 		offset(f, c, "seen")
 		f.cut(p, c)
 		f.gone(c)
-		<-time.After(2 * shortly) // at least: the elapsed time itself matters
+		<-time.After(2 * shortly) // at least this long, because the session must have expired
 		c.do("reconnect", map[string]any{})
 		at := c.connected()
 		require.False(f, at.Recovered)

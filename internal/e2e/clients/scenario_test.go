@@ -14,7 +14,7 @@ import (
 type scenario struct {
 	name   string
 	config config
-	// over are the transports that it runs with, one after the other. Nil: the scenario chooses.
+	// over are the transports with which the scenario runs, one after the other. Nil: the scenario chooses.
 	over [][]string
 	// notOnNode: Socket.IO's server behaves differently.
 	notOnNode bool
@@ -49,7 +49,8 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// TestBadInput sends invalid input beside a healthy client, which must be served during and after it.
+// TestBadInput sends invalid input while a healthy client is connected. That client must be served during and
+// after the input.
 func TestBadInput(t *testing.T) {
 	runRaw(t, badInputs, func(f *fixture, run func(*fixture)) {
 		f.healthy = f.persistent()

@@ -152,7 +152,8 @@ func (s *sheet) selected(nsp string, w who) []*member {
 	return out
 }
 
-// fence requires that the members received nothing else: it emits an event to all, which must be their next.
+// fence requires that the members have received nothing else: it emits an event to all members, which must be
+// the next one they receive.
 func (s *sheet) fence() {
 	s.Helper()
 	s.fences++
@@ -169,7 +170,7 @@ func (s *sheet) fence() {
 func (s *sheet) report(node int, match func(serverEvent) bool) serverEvent {
 	s.Helper()
 	e, err := s.servers[node].reports().Await(s.ctx, match)
-	require.NoError(s, err, "a report of server %d", node)
+	require.NoError(s, err, "waiting for a report of server %d", node)
 	return e
 }
 

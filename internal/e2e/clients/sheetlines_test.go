@@ -42,7 +42,7 @@ func not(w who) who { return func(m *member, s *sheet) bool { return !w(m, s) } 
 
 func and(a, b who) who { return func(m *member, s *sheet) bool { return a(m, s) && b(m, s) } }
 
-// patientOp is the timeout of calls that must not time out, impatient that of calls that must.
+// patientOp is the timeout of calls that must not time out; impatient is the timeout of calls that must.
 const (
 	patientOp = 30 * time.Second
 	impatient = 100 * time.Millisecond

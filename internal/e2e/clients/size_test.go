@@ -52,7 +52,7 @@ var sizeScenarios = []scenario{
 				require.Contains(f, []string{"transport close", "transport error"}, reason)
 				for _, e := range f.server.reports().Take() {
 					require.False(f, e.What == "event" && e.ID == c.id,
-						"the server handled an event of a refused payload: %.100v", e)
+						"the server must not handle events of a refused payload, but handled %.100v", e)
 				}
 				healthy.ask("nothing")
 			}

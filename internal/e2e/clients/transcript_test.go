@@ -25,9 +25,9 @@ import (
 //	a closed                        the server closes the connection
 //	a joins                         opens a WebSocket named a and joins the namespace "/"; sets $sid and $socket
 //
-// QUERY follows "/socket.io/?EIO=4&" or is a complete path. In received data, $name matches its value; at its first
-// use it matches any word and takes that as its value. * matches anything. ^ stands for the separator of packets in a
-// body.
+// QUERY follows "/socket.io/?EIO=4&" or is a complete path. In received data, $name matches the value of name.
+// At its first use it matches any word, which becomes its value. * matches anything. ^ stands for the separator
+// of packets in a body.
 type transcript struct {
 	f       *fixture
 	names   map[string]string
@@ -89,7 +89,7 @@ func (t *transcript) step(step string) {
 	m := socketStep.FindStringSubmatch(step)
 	require.NotNil(t.f, m, "no step: %s", step)
 	s := t.sockets[m[1]]
-	require.NotNil(t.f, s, "no such WebSocket: %s", step)
+	require.NotNil(t.f, s, "the step names an unknown WebSocket: %s", step)
 	switch m[2] {
 	case ">":
 		require.NoError(t.f, s.write(ws.OpText, t.fill(m[3])), step)

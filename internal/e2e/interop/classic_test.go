@@ -45,11 +45,11 @@ func TestInteropClassicRequests(t *testing.T) {
 		got, err = ours.ClientRooms(ctx, id)
 		require.NoError(t, err)
 		assert.Equal(t, sortedStrings([]string{id, "a", "moved"}), sortedStrings(got),
-			"a socket of side %d, right after RemoteJoin", i)
+			"side %d must show the room joined right after RemoteJoin", i)
 		require.NoError(t, ours.RemoteLeave(ctx, id, "moved"))
 		got, err = ours.ClientRooms(ctx, id)
 		require.NoError(t, err)
-		assert.NotContains(t, got, "moved", "a socket of side %d, right after RemoteLeave", i)
+		assert.NotContains(t, got, "moved", "side %d must show the room left right after RemoteLeave", i)
 		require.NoError(t, ours.RemoteDisconnect(ctx, id, false))
 		_, err = pair[0].Disconnected(ctx)
 		require.NoError(t, err)
@@ -79,7 +79,7 @@ func TestInteropClassicRequests(t *testing.T) {
 	for i, v := range values {
 		require.NoError(t, v.Decode(&answers[i]))
 	}
-	assert.Equal(t, "from pgx to you", answers[0], "the node itself is asked too, and comes first")
+	assert.Equal(t, "from pgx to you", answers[0], "the requesting node must answer too, and first")
 	assert.ElementsMatch(t, []string{"from pgx to you", "from pq to you", "from Node.js"}, answers)
 }
 

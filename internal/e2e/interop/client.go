@@ -96,15 +96,15 @@ func (c *Client) roomEvent(ctx context.Context, kind, room string) error {
 	return nil
 }
 
-// Rooms returns the rooms of the client's socket on the server, including the room of its own id.
+// Rooms returns the rooms of the client's socket on the server, including the room named after its id.
 func (c *Client) Rooms(ctx context.Context) ([]string, error) {
 	var rooms []string
 	err := c.ns.call(ctx, "rooms", spec{Client: c.name}, &rooms)
 	return rooms, err
 }
 
-// Odd does something with an odd value to the client's socket: it joins the value ("join"), or sets "data" or
-// "handshake".
+// Odd applies an odd value to the client's socket: it makes the socket join the value as a room ("join"), or
+// stores the value in "data" or "handshake".
 func (c *Client) Odd(ctx context.Context, op, value string) error {
 	return c.ns.call(ctx, "odd", spec{Client: c.name, Op: op, Value: value}, nil)
 }

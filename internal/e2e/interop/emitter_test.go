@@ -50,7 +50,7 @@ func TestInteropEmitter(t *testing.T) {
 		c := f.join(f.to)
 		f.fence(f.from, c)
 		m := f.sent(f.from, 3)
-		require.Empty(t, m.NSP, "the message names no namespace")
+		require.Empty(t, m.NSP, "the message of the emitter must not name the namespace")
 		count, err := f.to.ServerCount(f.ctx)
 		require.NoError(t, err)
 		require.Equal(t, 1, count)

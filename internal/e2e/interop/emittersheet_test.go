@@ -25,7 +25,7 @@ type line struct {
 	name string
 	do   func(f *fixture, c []client) error
 	sent int   // the type of the message
-	hits []int // the clients that receive an event
+	hits []int // the indexes of the clients that receive the event
 }
 
 func emitted(name string, to interop.Target, hits []int, args ...any) line {

@@ -28,7 +28,7 @@ func idsOf(sockets []interop.Socket) []any {
 func (f *fixture) fetchOne(s side, id string) interop.Socket {
 	f.Helper()
 	sockets := f.fetch(s, interop.To(id))
-	require.Len(f, sockets, 1, "sockets with the id %s", id)
+	require.Len(f, sockets, 1, "want exactly one socket with the id %s", id)
 	return sockets[0]
 }
 
@@ -110,7 +110,8 @@ var fetchScenarios = []scenario{
 			clients = append(clients, f.join(f.from, "room"))
 		}
 		f.sameSet(ids(clients...), idsOf(f.fetch(f.to, interop.To("room"))))
-		require.NotEmpty(f, f.sent(f.from, 8).AttachmentID, "the answer is over the threshold")
+		require.NotEmpty(f, f.sent(f.from, 8).AttachmentID,
+			"the answer must be above the threshold and so use an attachment")
 	}},
 }
 

@@ -65,8 +65,8 @@ func newFixture(t *testing.T, w *world, from, to opener, s scenario) *fixture {
 	} else {
 		f.to, f.from = open(to), open(from)
 	}
-	require.NoError(t, f.from.AwaitServerCount(ctx, f.size), "the sender knows all nodes")
-	require.NoError(t, f.to.AwaitServerCount(ctx, f.size), "the receiver knows all nodes")
+	require.NoError(t, f.from.AwaitServerCount(ctx, f.size), "the sender must know all nodes")
+	require.NoError(t, f.to.AwaitServerCount(ctx, f.size), "the receiver must know all nodes")
 	return f
 }
 
@@ -112,8 +112,8 @@ func (f *fixture) expect(clients []client, event string, args ...any) {
 	}
 }
 
-// fence requires that the clients have received nothing else: it sends an event from s to all, which must be their
-// next.
+// fence requires that the clients have received nothing else: it sends an event from s to all clients, which
+// must be the next one they receive.
 func (f *fixture) fence(s side, clients ...client) {
 	f.Helper()
 	f.fences++

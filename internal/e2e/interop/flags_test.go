@@ -19,7 +19,7 @@ func flagged(name string, target interop.Target, want map[string]any) scenario {
 		if flags == nil {
 			flags = map[string]any{}
 		}
-		require.Equal(f, want, flags, "the flags on the wire")
+		require.Equal(f, want, flags, "flags of the message on the wire")
 	}}
 }
 

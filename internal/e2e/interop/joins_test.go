@@ -7,7 +7,7 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// rooms requires that c is in exactly these rooms and that of its own id.
+// rooms requires that c is in exactly these rooms and the room named after its id.
 func (f *fixture) rooms(c client, want ...any) {
 	f.Helper()
 	rooms, err := c.Rooms(f.ctx)

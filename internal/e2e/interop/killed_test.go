@@ -55,13 +55,15 @@ func TestInteropKilledNode(t *testing.T) {
 			start := time.Now()
 			sockets, err := ours.FetchSockets(ctx, interop.Target{TimeoutMS: patience.Milliseconds()})
 			require.ErrorContains(t, err, "1 nodes left")
-			require.Less(t, time.Since(start), patience-5*time.Second, "it completes when the node expires")
+			require.Less(t, time.Since(start), patience-5*time.Second,
+				"the request must complete when the node expires, not at its timeout")
 			require.Empty(t, sockets)
 			require.NoError(t, ours.AwaitServerCount(ctx, 1))
 
 			answer, err := ours.EmitWithAck(ctx, interop.Target{}.Timeout(ackTimeout), "ask", 1)
 			require.NoError(t, err)
-			require.Equal(t, []any{[]any{1.0}}, answer.Values, "the only client is %s", near.ID())
+			require.Equal(t, []any{[]any{1.0}}, answer.Values, "want the answer of the only remaining client, %s",
+				near.ID())
 		})
 	}
 	t.Run("AWorkerDiesForGo", func(t *testing.T) {

@@ -47,7 +47,7 @@ func TestInteropLeaveMessageIsTheLast(t *testing.T) {
 		over := false
 		for _, m := range f.recording.Seen.Take() {
 			if m.UID == f.from.UID() {
-				require.False(t, over, "after its ADAPTER_CLOSE it sent %s", m.Payload)
+				require.False(t, over, "the node must send nothing after its ADAPTER_CLOSE, but sent %s", m.Payload)
 				over = m.Type == 13
 			}
 		}

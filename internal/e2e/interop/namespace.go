@@ -163,7 +163,8 @@ func (ns *Namespace) Disconnect(ctx context.Context, to Target, closing bool) er
 var OddValues = map[string]string{"undefined": "undefined", "null": "null", "true": "true", "seven": "7", "NaN": "NaN",
 	"object": "[object Object]", "list": "a"}
 
-// Odd does something with an odd value as a room, together with the rooms of to. See odd in node/server.js.
+// Odd performs an operation with an odd value as a room, together with the rooms of to. See odd in
+// node/server.js.
 func (ns *Namespace) Odd(ctx context.Context, op, value string, to Target, event string, args ...any) error {
 	return ns.call(ctx, "odd", spec{Op: op, Value: value, Target: to, Event: event, Args: list(args)}, nil)
 }

@@ -62,7 +62,7 @@ func oddValue(t *testing.T, ctx context.Context, node nodeSide, ours *goSide, va
 		next(c, "all")
 	}
 
-	// Requests are answered, so no node is missing.
+	// Requests must be answered by all nodes.
 	ids, err := node.OddFetch(ctx, value, interop.Target{})
 	require.NoError(t, err)
 	require.Empty(t, ids)
@@ -74,7 +74,7 @@ func oddValue(t *testing.T, ctx context.Context, node nodeSide, ours *goSide, va
 	require.Empty(t, answer.Error)
 	require.Empty(t, answer.Values)
 
-	// A number is the room with its text as a name. Other values select no room of ours.
+	// A number selects the room that has its text as a name. Other values select none of our rooms.
 	require.NoError(t, node.Odd(ctx, "socketsJoin", value, interop.Target{}, ""))
 	if value == "seven" {
 		require.NoError(t, in.Joined(ctx, "7"))

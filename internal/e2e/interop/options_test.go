@@ -23,7 +23,7 @@ func TestInteropOptions(t *testing.T) {
 			t.Run("NodeToGo", func(t *testing.T) { thresholds(newFixture(t, w, node, ours, scenario{})) })
 			t.Run("GoToNode", func(t *testing.T) { thresholds(newFixture(t, w, ours, node, scenario{})) })
 			rows := pgtest.QueryInt(t, url, "SELECT count(*) FROM app.attachments")
-			require.Equal(t, 4, rows, "attachments of all nodes in the one table")
+			require.Equal(t, 4, rows, "the attachments of all nodes must be in one table")
 		})
 	}
 }

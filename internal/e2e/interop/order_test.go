@@ -50,13 +50,13 @@ func mixed(f *fixture, emit func(i int, arg any)) {
 		onWire = append(onWire, wireNumber(f))
 	}
 	if f.from.kind().isGo() {
-		require.Equal(f, sent, onWire, "the order on the wire is the order of the calls")
+		require.Equal(f, sent, onWire, "the order on the wire must be the order of the calls")
 	}
 	if f.to.kind().isGo() {
-		require.Equal(f, onWire, received, "the order of delivery is the order on the wire")
+		require.Equal(f, onWire, received, "the order of delivery must be the order on the wire")
 	}
 	slices.Sort(received)
-	require.Equal(f, sent, received, "each arrives exactly once")
+	require.Equal(f, sent, received, "each message must arrive exactly once")
 	f.fence(f.from, c)
 }
 

@@ -16,7 +16,7 @@ const (
 	Adapter05 = "0.5"     // @socket.io/postgres-adapter 0.5
 	Adapter04 = "0.4"     // @socket.io/postgres-adapter 0.4
 	Adapter03 = "0.3"     // @socket.io/postgres-adapter 0.3
-	Cluster   = "cluster" // workers with @socket.io/cluster-adapter and a primary with setupPrimary of 0.5
+	Cluster   = "cluster" // workers with @socket.io/cluster-adapter, and a primary with setupPrimary of adapter 0.5
 	Emitter   = "emitter" // @socket.io/postgres-emitter: sends only
 )
 

@@ -7,8 +7,8 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// addressed emits to a target and requires that exactly the clients with true in want receive the event, once, on both
-// sides. The clients are in the rooms {}, {a}, {b}, {a, b}.
+// addressed emits to a target and requires that, on both sides, exactly the clients with true in want receive
+// the event, once. The clients are in the rooms {}, {a}, {b}, {a, b}.
 func addressed(name string, brief bool, target func(clients []client) interop.Target, want [4]bool) scenario {
 	return scenario{types: codec.Broadcast, name: name, brief: brief, run: func(f *fixture) {
 		var hit, all []client
@@ -59,6 +59,6 @@ var roomScenarios = []scenario{
 		f.expect([]client{near}, "local")
 		f.fence(f.from, near, far)
 		m := f.sent(f.from, 3)
-		require.Contains(f, m.Payload, "fence", "nothing was published before")
+		require.Contains(f, m.Payload, "fence", "nothing may have been published before the fence")
 	}},
 }

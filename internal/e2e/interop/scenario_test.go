@@ -7,7 +7,7 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// scenario is a test of a message type that goes from one side to the other. Its name is a promise.
+// scenario is a test of a message type that goes from one side to the other. Its name states what must hold.
 type scenario struct {
 	types codec.Type
 	name  string
@@ -17,7 +17,8 @@ type scenario struct {
 	opens order
 	// nsp is the namespace. Default: a new one.
 	nsp string
-	// brief scenarios also run where the whole matrix does not. There is at least one for each type.
+	// brief scenarios also run where the whole matrix does not run. There is at least one for each message
+	// type.
 	brief bool
 	// emitter scenarios can run with a sender that is not a node of the cluster.
 	emitter bool

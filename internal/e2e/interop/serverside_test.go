@@ -60,10 +60,11 @@ func serverSideScenarios() []scenario {
 				e, err := f.to.NextServerSide(f.ctx)
 				require.NoError(f, err)
 				f.same(list(c.args), values(e.Args))
-				require.False(f, e.WithAck, "an answer was asked for")
+				require.False(f, e.WithAck, "the event must not request an answer")
 				m := f.sent(f.from, 9)
 				require.Equal(f, c.attached, m.AttachmentID != "", "attached")
-				require.NotContains(f, m.Data(), "requestId", "that would request an answer")
+				require.NotContains(f, m.Data(), "requestId",
+					"the message must have no requestId, which would request an answer")
 			}})
 	}
 	all = append(all, scenario{types: codec.ServerSideEmit, name: "isNotDeliveredToOneself", brief: true,

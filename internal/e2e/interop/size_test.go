@@ -49,9 +49,9 @@ func sized(f *fixture, size int) {
 	m := f.sent(f.from, 3)
 	if size < 8000 {
 		require.Len(f, m.Payload, size)
-		require.Empty(f, m.AttachmentID, "it fits into a notification")
+		require.Empty(f, m.AttachmentID, "a message that fits into a notification must not use an attachment")
 	} else {
-		require.NotEmpty(f, m.AttachmentID, "it does not fit into a notification")
+		require.NotEmpty(f, m.AttachmentID, "a message that does not fit into a notification must use an attachment")
 	}
 	f.fence(f.from, receivers...)
 }

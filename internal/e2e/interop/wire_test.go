@@ -37,21 +37,21 @@ func checkMessage(f *fixture, m interop.Message) {
 			f.Logf("the message was %.2000s", m.Payload)
 		}
 	}()
-	require.Less(f, len(m.Payload), 8000, "bytes of the notification")
+	require.Less(f, len(m.Payload), 8000, "a notification must have less than 8000 bytes")
 	if m.UID != codec.EmitterUID {
 		require.Regexp(f, uidPattern, m.UID)
 	}
-	require.Equal(f, f.nsp, m.NSP, "the notification names the namespace, even if it refers to an attachment")
+	require.Equal(f, f.nsp, m.NSP, "the notification must name the namespace, even if it refers to an attachment")
 	if m.AttachmentID != "" {
 		var header map[string]any
 		require.NoError(f, json.Unmarshal([]byte(m.Payload), &header))
-		require.IsType(f, "", header["attachmentId"], "Node.js sends a string")
+		require.IsType(f, "", header["attachmentId"], "attachmentId must be a string, as in Node.js")
 		require.NotContains(f, header, "data")
 	}
 	require.Equal(f, float64(m.Type), m.Body["type"])
 	require.Equal(f, m.UID, m.Body["uid"])
 	require.Equal(f, f.nsp, m.Body["nsp"])
-	require.Equal(f, "_sio_adapter", m.Body["source"], "workers ignore messages without it")
+	require.Equal(f, "_sio_adapter", m.Body["source"], "source must be set, because workers ignore messages without it")
 	data, has := m.Body["data"].(map[string]any)
 	require.Equal(f, m.Type >= 3 && m.Type <= 12, has, "data")
 	checkData(f, m.Type, data)
@@ -60,7 +60,7 @@ func checkMessage(f *fixture, m interop.Message) {
 func checkData(f *fixture, messageType int, data map[string]any) {
 	f.Helper()
 	if id, has := data["requestId"]; has {
-		require.IsType(f, "", id, "Node.js treats null as a request for an answer")
+		require.IsType(f, "", id, "requestId must be a string: Node.js treats null as a request for an answer")
 		require.NotEmpty(f, id)
 	} else {
 		require.NotContains(f, []int{7, 8, 10, 11, 12}, messageType, "requestId")
@@ -98,9 +98,9 @@ func checkOpts(f *fixture, v any) {
 	require.IsType(f, []any{}, opts["rooms"])
 	require.IsType(f, []any{}, opts["except"])
 	flags, _ := opts["flags"].(map[string]any)
-	require.NotNil(f, flags, "Node.js always sends flags")
+	require.NotNil(f, flags, "flags must be present, as in Node.js")
 	require.NotContains(f, flags, "local")
-	require.NotEqual(f, false, flags["volatile"], "left out when false")
+	require.NotEqual(f, false, flags["volatile"], "volatile must be left out when it is false")
 	if timeout, has := flags["timeout"]; has {
 		require.Positive(f, timeout)
 	}

@@ -10,7 +10,7 @@ import (
 type Inbox[T any] struct {
 	mu      sync.Mutex
 	items   []T
-	changed chan struct{} // closed by the next Put; nil if nobody waits
+	changed chan struct{} // closed by the next Put; nil if no goroutine waits
 }
 
 // Put appends v.

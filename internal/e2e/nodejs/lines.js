@@ -78,7 +78,7 @@ function serve(commands) {
 
 // NO_REPLY is returned by a command whose reply comes from elsewhere.
 const NO_REPLY = Symbol("no reply");
-// OTHERS is the key of the command for all names without a command of their own.
+// OTHERS is the key of the command for all names that have no other command.
 const OTHERS = Symbol("others");
 
 module.exports = { report, serve, NO_REPLY, OTHERS };

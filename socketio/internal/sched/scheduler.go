@@ -8,8 +8,8 @@
 //  1. A goroutine reads from a connection. The decoder of WebSocket frames returns the messages in the input.
 //  2. The session passes each message to its receiver, which decodes a Socket.IO packet and appends
 //     it to the queue of the client.
-//  3. If the client has no goroutine that works on its queue, the receiver calls Scheduler.Start
-//     with the client as the Task.
+//  3. If no goroutine works on the client's queue, the receiver calls Scheduler.Start with the client as the
+//     Task.
 //  4. Some goroutine calls Task.Work, which calls the handlers of the queued packets, one after the other, until
 //     the queue is empty.
 //

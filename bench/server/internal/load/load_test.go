@@ -22,7 +22,7 @@ func run(t testing.TB, f *fake, c load.Command) (begin, end, done load.Reply) {
 	replies := json.NewDecoder(&out)
 	for _, r := range []*load.Reply{&begin, &end, &done} {
 		if err := replies.Decode(r); err != nil {
-			t.Fatalf("a run has three replies: %v", err)
+			t.Fatalf("want three replies from a run: %v", err)
 		}
 		if r.Error != "" {
 			t.Fatal(r.Error)
@@ -43,7 +43,7 @@ func TestLoad(t *testing.T) {
 		"Connect": {Do: "connect", Clients: 50, InFlight: 8, Warm: 5, Measure: 10},
 		"Polling": {Do: "connect", Clients: 50, InFlight: 8, Warm: 5, Measure: 10, Polling: true},
 	} {
-		t.Run(name+"CountsWhatComes", func(t *testing.T) {
+		t.Run(name+"CountsDeliveries", func(t *testing.T) {
 			_, end, done := run(t, new(fake), c)
 			require.Positive(t, end.Count)
 			require.Positive(t, end.Seconds)
@@ -69,17 +69,17 @@ func TestLoad(t *testing.T) {
 			return frames[:start] + change(frames[start:end]) + frames[end:]
 		}}
 	}
-	t.Run("MissingIsSeen", func(t *testing.T) {
+	t.Run("MissingMessagesAreCounted", func(t *testing.T) {
 		_, _, done := run(t, tenth(func(string) string { return "" }), fanout)
 		require.Equal(t, 1, done.Missing)
 		require.Zero(t, done.Doubled)
 	})
-	t.Run("DoubledIsSeen", func(t *testing.T) {
+	t.Run("DoubledMessagesAreCounted", func(t *testing.T) {
 		_, _, done := run(t, tenth(func(frame string) string { return frame + frame }), fanout)
 		require.Equal(t, 1, done.Doubled)
 		require.Zero(t, done.Missing)
 	})
-	t.Run("ChangedIsAnError", func(t *testing.T) {
+	t.Run("ChangedMessageIsAnError", func(t *testing.T) {
 		f := tenth(func(frame string) string { return strings.Replace(frame, "quick", "slick", 1) })
 		c := fanout
 		c.Addrs = []string{f.start(t)}

@@ -51,7 +51,7 @@ func TestFailedRunsAreCounted(t *testing.T) {
 	var table strings.Builder
 	print(&table, []result{{pkg: "good", runs: 4}, r})
 	lines := strings.Split(table.String(), "\n")
-	require.Contains(t, lines[2], "example.test/flaky", "packages with failures come first")
+	require.Contains(t, lines[2], "example.test/flaky", "packages with failures must come first")
 	require.Contains(t, table.String(), "2 of 8 runs failed")
 }
 
@@ -96,7 +96,7 @@ func TestChecksAndMutantsAreCounted(t *testing.T) {
 	p := plan{runs: 4, timeout: time.Minute, test: "Order"}
 	failed, err := p.proveSuites(t.Context(), t.TempDir(), ".")
 	require.NoError(t, err)
-	require.Equal(t, 6*2*2, failed, "six variants, two of four runs, one check and one mutant")
+	require.Equal(t, 6*2*2, failed, "in each of six variants, two of four runs must fail, for one check and one mutant")
 }
 
 func TestTablesOfChecksAndMutants(t *testing.T) {

@@ -3,9 +3,10 @@
 //	go run ./internal/e2e/cmd/flakes [-runs 300] [-internal 30] [-load 2] [-for 0] [packages]
 //	go run ./internal/e2e/cmd/flakes -suites [-runs 300] [-run check] [-load 2] [-for 0] ./conformance
 //
-// Each run is a new process with shuffled tests. The runs alternate between with and without the race detector, and
-// between one processor and all processors. Other processes keep the processors busy meanwhile. The command prints
-// the output of each failed run with a command that repeats it. The exit status is 1 if any run failed.
+// Each run is a new process with shuffled tests. The runs alternate between builds with and without the race
+// detector, and between one processor and all processors. Meanwhile, other processes keep the processors busy.
+// The command prints the output of each failed run with a command that repeats it. The exit status is 1 if any
+// run failed.
 //
 // With -suites it runs the tests of the suites of package conformance, with and without the race detector, on 1, 2
 // and 8 processors. For each check it counts the runs on correct implementations and how often the check caught each

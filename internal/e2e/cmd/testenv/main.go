@@ -8,7 +8,7 @@
 //
 //   - BACKPLANE_TEST_POSTGRES: URL of the server. If it is set, testenv starts no server.
 //   - BACKPLANE_TEST_PGBIN: folder of PostgreSQL's programs.
-//   - BACKPLANE_TEST_POSTGRES_OWN: 1 if tests may start servers of their own.
+//   - BACKPLANE_TEST_POSTGRES_OWN: 1 if tests may start their own servers.
 //   - BACKPLANE_TEST_NODE_MODULES: folder with the Node.js packages.
 //
 // On Linux the server ends with testenv even if testenv is killed. The exit status is the status of the command.
