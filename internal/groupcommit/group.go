@@ -13,7 +13,7 @@ type Publisher[T any] interface {
 	// Publish publishes a batch, which is not empty, from start on. If it takes longer than Config.Limit, Stuck is
 	// called.
 	Publish(batch []T, start time.Time)
-	// Settle reports the outcomes of batch to its callers, after Publish has returned.
+	// Settle reports the outcomes of batch to the waiting callers, after Publish has returned.
 	Settle(batch []T)
 	// Stuck is called when a call of Publish has taken longer than Config.Limit. batch and start are the
 	// arguments of that call. queued holds the items that were waiting behind it, which the Group has removed
