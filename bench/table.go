@@ -39,10 +39,12 @@ func (c resultCase) better(figure string) ratios {
 func table(file resultFile) []byte {
 	var b bytes.Buffer
 	v := file.Versions
-	b.WriteString(figures.Paragraph("Messages or requests per second, or latencies in microseconds where the row says so; medians "+
-		"of %v rounds; %v cores (%v), PostgreSQL %s, Node.js %s, socket.io %s, `@socket.io/postgres-adapter` %s, "+
-		"%s. %s Printed by `make bench-peers`. × means times better: the median over the rounds of the ratio within "+
-		"a round.",
+	b.WriteString(figures.Paragraph(
+		"Messages or requests per second, or latencies in microseconds where the row says so; medians of %v "+
+			"rounds; %v cores (%v), PostgreSQL %s, Node.js %s, socket.io %s, `@socket.io/postgres-adapter` %s, "+
+			"%s. %s Printed by `make bench-peers`. × means times better: the median over the rounds of the ratio "+
+			"within "+
+			"a round.",
 		file.Settings["rounds"], file.Machine["cpus"], file.Machine["cpu"], v["postgres"], v["node"], v["socket.io"],
 		v["@socket.io/postgres-adapter"], v["go"], lost(file)))
 	b.WriteString("| case | Node.js | pgx | lib/pq | bare limit | pgx to Node.js | lib/pq to Node.js | pgx to bare " +

@@ -27,7 +27,7 @@ type membership struct {
 
 	mu               sync.Mutex // guards all below
 	peers            map[string]*peer
-	departed         map[string]*peer // the tombstones
+	formerPeers      map[string]*peer // the tombstones
 	unverified       list.List        // see list
 	tombstones       [3]list.List     // see list
 	withoutProcess   int              // peers that have named no process
@@ -46,7 +46,7 @@ func newMembership(config Config, processes *remoteProcesses, joined, evicted fu
 		max: config.MaxPeers, rate: float64(config.MaxRequestRate), maxPending: config.MaxPendingRequests,
 		timeout: config.HeartbeatTimeout, answer: min(time.Second, config.HeartbeatInterval), processes: processes,
 		joined: joined, evicted: evicted,
-		peers: make(map[string]*peer), departed: make(map[string]*peer), changed: make(chan struct{}),
+		peers: make(map[string]*peer), formerPeers: make(map[string]*peer), changed: make(chan struct{}),
 	}
 }
 
@@ -189,7 +189,7 @@ func (m *membership) announced(now time.Time) {
 	if inquiry {
 		m.uninquired, m.urgent = 0, false
 	}
-	for _, p := range m.departed {
+	for _, p := range m.formerPeers {
 		if p.state != leftVerified && p.askedAt.IsZero() {
 			p.askedAt = now
 		}
@@ -272,7 +272,7 @@ func (m *membership) mayRespond(uid string) bool {
 	if m.peers[uid] != nil {
 		return true
 	}
-	p := m.departed[uid]
+	p := m.formerPeers[uid]
 	return p != nil && p.state == leaving
 }
 

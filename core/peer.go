@@ -129,11 +129,11 @@ func (m *membership) move(p *peer, to peerState, now time.Time) {
 	}
 	switch {
 	case to == dead || to.isPeer():
-		if m.departed[p.uid] == p {
-			delete(m.departed, p.uid)
+		if m.formerPeers[p.uid] == p {
+			delete(m.formerPeers, p.uid)
 		}
 	default:
-		m.departed[p.uid] = p
+		m.formerPeers[p.uid] = p
 		if from == dead {
 			p.leftAt = now
 		}

@@ -36,7 +36,7 @@ func matches(hash, key string) bool {
 // without a tombstone always may. One that has left may if it announces itself or answers the announcement of this
 // node that followed. verified: it answers. The caller holds mu.
 func (m *membership) readmit(env *codec.Envelope, now time.Time) (allowed, verified bool) {
-	p := m.departed[env.UID]
+	p := m.formerPeers[env.UID]
 	if p == nil {
 		return true, false
 	}
@@ -51,7 +51,7 @@ func (m *membership) readmit(env *codec.Envelope, now time.Time) (allowed, verif
 
 // buryUnknown adds a tombstone for the sender of a leave message that is no peer. The caller holds mu.
 func (m *membership) buryUnknown(uid string, now time.Time) {
-	if p := m.departed[uid]; p != nil {
+	if p := m.formerPeers[uid]; p != nil {
 		if p.state != evicted {
 			return // the tombstone that it has says more
 		}

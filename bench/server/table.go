@@ -12,9 +12,10 @@ func table(file resultFile) []byte {
 	v := file.Versions
 	missing := figures.Sum(file.Cases, func(r row) int { return r.Missing })
 	doubled := figures.Sum(file.Cases, func(r row) int { return r.Doubled })
-	b.WriteString(figures.Paragraph("Medians of %v rounds (two more for 20 broadcasts/s to 500 clients); a ratio is the ratio of "+
-		"the medians. The server has one core of %v, the load generator another one; Node.js %s, socket.io %s, ws "+
-		"%s, %s. %d messages were missing, %d were delivered twice. Printed by `make bench-server`.",
+	b.WriteString(figures.Paragraph(
+		"Medians of %v rounds (two more for 20 broadcasts/s to 500 clients); a ratio is the ratio of "+
+			"the medians. The server has one core of %v, the load generator another one; Node.js %s, socket.io %s, ws "+
+			"%s, %s. %d messages were missing, %d were delivered twice. Printed by `make bench-server`.",
 		file.Settings["rounds"], file.Machine["cpu"], v["node"], v["socket.io"], v["ws"], v["go"], missing, doubled))
 	b.WriteString("| figure | unit | Node.js | backplane | ratio | floor | aim | reached | server busy, % | load " +
 		"generator busy, % |\n|---|---|---|---|---|---|---|---|---|---|\n")

@@ -49,10 +49,10 @@ const (
 	handshake = `{"headers":{"user-agent":"node"},"time":"Tue Jan 02 2024 03:04:05 GMT+0000","address":"::1",` +
 		`"xdomain":false,"secure":false,"issued":1704164645678,"url":"/socket.io/?EIO=4","query":{"EIO":"4"},` +
 		`"auth":{"token":"<é>"}}`
-	asker   = "00000000000000bb"
-	acker   = "00000000000000cc"
-	fetcher = "00000000000000aa"
-	first   = "0000000000000011"
+	requester = "00000000000000bb"
+	acker     = "00000000000000cc"
+	fetcher   = "00000000000000aa"
+	first     = "0000000000000011"
 )
 
 func long(n int) string { return strings.Repeat(`é\n`, n/2) }
@@ -98,13 +98,13 @@ var expected = func() map[string]expectation {
 		"server side emit with ack": {env: codec.Envelope{Type: codec.ServerSideEmit, RequestID: first},
 			args: `["ping"]`},
 		"server side emit binary": {env: codec.Envelope{Type: codec.ServerSideEmit}, args: `["ping","CQ=="]`},
-		"answer": {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: asker},
+		"answer": {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: requester},
 			value: `{"pong":[1]}`},
-		"answer undefined": {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: asker},
+		"answer undefined": {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: requester},
 			value: `null`},
-		"answer null": {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: asker},
+		"answer null": {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: requester},
 			value: `null`},
-		"answer binary": {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: asker},
+		"answer binary": {env: codec.Envelope{Type: codec.ServerSideEmitResponse, RequestID: requester},
 			value: `"AQI="`},
 		"client count": {env: codec.Envelope{Type: codec.BroadcastClientCount, RequestID: acker,
 			ClientCount: 1}},

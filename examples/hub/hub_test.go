@@ -146,7 +146,7 @@ func TestBadMessageDisconnectsOnlyItsClient(t *testing.T) {
 		"TooLarge":  {fragment(ws.OpText, true, maxMessage+1), "closed 1009 message too large"},
 		"TooManyParts": {append(fragment(ws.OpText, false, maxMessage), fragment(ws.OpContinuation, true, 1)...),
 			"closed 1009 message too large"},
-		"Goodbye":       {masked(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusGoingAway, "bye"))), "closed 1000"},
+		"CloseFrame":    {masked(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusGoingAway, "bye"))), "closed 1000"},
 		"RoomAfterRoom": {masked(ws.NewTextFrame([]byte(`["join","one more"]`))), "closed 1008 too many rooms"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestOrigin(t *testing.T) {
 		"http://" + host:             http.StatusSwitchingProtocols,
 		"https://other.example":      http.StatusSwitchingProtocols,
 		"https://other.example:8443": http.StatusForbidden,
-		"http://stranger.example":    http.StatusForbidden,
+		"http://other.example":       http.StatusForbidden,
 		"http://" + host + ".evil":   http.StatusForbidden,
 		"null":                       http.StatusForbidden,
 	} {

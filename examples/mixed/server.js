@@ -57,7 +57,7 @@ async function main() {
     for (const signal of ["SIGINT", "SIGTERM"]) {
       process.once(signal, async () => {
         clearInterval(announcing);
-        await io.close(); // says goodbye to the clients and to the other servers
+        await io.close(); // disconnects the clients and announces to the other servers that this one leaves
         await pool.end();
       });
     }

@@ -104,9 +104,8 @@ func paramOf(t reflect.Type) (param, error) {
 	case t == contextType:
 		return param{}, errors.New("a context must be the first parameter")
 	case t.Kind() == reflect.Func:
-		return param{},
-			errors.New("a handler can have one func parameter, the acknowledgement: it must be the last parameter or, " +
-				"in a variadic handler, the first one after the context")
+		return param{}, errors.New("a handler can have one func parameter, the acknowledgement: it must be the last " +
+			"parameter or, in a variadic handler, the first one after the context")
 	}
 	if err := decodable(t, map[reflect.Type]bool{}); err != nil {
 		return param{}, err

@@ -8,7 +8,8 @@ function revive(value) {
   if (value === null || typeof value !== "object") return value;
   if (typeof value.$bytes === "string") return Buffer.from(value.$bytes, "base64");
   for (const key of Object.keys(value)) {
-    Object.defineProperty(value, key, { value: revive(value[key]), enumerable: true, writable: true, configurable: true });
+    const property = { value: revive(value[key]), enumerable: true, writable: true, configurable: true };
+    Object.defineProperty(value, key, property);
   }
   return value;
 }
@@ -31,7 +32,8 @@ function decode(messages) {
   }
   if (packet === null) return "{}";
   const id = packet.id === undefined ? -1 : packet.id;
-  return `{"type":${packet.type},"namespace":${JSON.stringify(packet.nsp)},"id":${write(id)},"data":${write(packet.data)}}`;
+  return `{"type":${packet.type},"namespace":${JSON.stringify(packet.nsp)},"id":${write(id)},` +
+    `"data":${write(packet.data)}}`;
 }
 
 function encode(packet) {

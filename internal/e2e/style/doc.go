@@ -1,0 +1,2 @@
+// Package style has tests of the text of the repository.
+package style
