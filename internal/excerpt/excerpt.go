@@ -10,11 +10,12 @@ import (
 )
 
 const (
-	// Max is the most bytes of a text that Of returns.
+	// Max is the maximum number of bytes of a text that Of returns.
 	Max = 256
-	// MaxError is the most bytes of an error's text that Error returns. The text may quote a message.
+	// MaxError is the maximum number of bytes of an error's text that Error returns. It is larger than Max,
+	// because the text may quote a message.
 	MaxError = 1024
-	// maxListed is the most names that List returns.
+	// maxListed is the maximum number of names that List returns.
 	maxListed = 8
 )
 

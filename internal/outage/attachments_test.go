@@ -33,8 +33,8 @@ func (n *node) joinWithSlowClient(tb testing.TB, name string) (*slowClient, *roo
 	return c, &room{Namespace: ns}
 }
 
-// emitLarge emits count messages that are stored as attachments, numbered from first on. It returns the numbers
-// of those that were sent without an error.
+// emitLarge emits count messages that are stored as attachments, numbered from first. It returns the numbers of
+// those that were sent without an error.
 func emitLarge(tb testing.TB, r *room, first, count int) (sent []int) {
 	tb.Helper()
 	for i := range count {

@@ -52,7 +52,7 @@ type pair struct {
 	client, server net.Conn
 	firstData      string // the first data from the client, which contains its application_name unless encrypted
 	cut            bool
-	number         int  // from 1 on
+	number         int  // from 1
 	dropped        bool // all data is dropped
 }
 

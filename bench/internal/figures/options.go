@@ -19,7 +19,8 @@ type Options struct {
 	Docs       string // Markdown file; empty: none
 }
 
-// Flags defines the flags. Contenders are all that there are, separated by commas; quick says what -quick changes.
+// Flags defines the flags. contenders lists all contenders, separated by commas; quick describes what -quick
+// changes.
 func (o *Options) Flags(contenders, quick string) {
 	o.Contenders = strings.Split(contenders, ",")
 	flag.IntVar(&o.Rounds, "rounds", 3, "rounds of each case; results are medians")

@@ -25,7 +25,7 @@ function breakWebSocket() {
   };
 }
 
-// Chromium reports a server that cannot be reached to the console, whatever the page does about it.
+// Chromium logs an unreachable server to the console, even if the page handles the error.
 const unreachable =
   /ERR_CONNECTION_|ERR_EMPTY_RESPONSE|ERR_INTERNET_DISCONNECTED|WebSocket is closed|status of 50[0-9]|status of 400/;
 

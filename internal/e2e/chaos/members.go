@@ -56,7 +56,7 @@ func (r *run) running(place int) *process {
 	return r.nodes[place].process
 }
 
-// gone records that there is no process at a place.
+// gone records that the process at a place has ended.
 func (r *run) gone(place int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -160,7 +160,7 @@ func (r *run) witnessed() (count int) {
 	return count
 }
 
-// revive restarts a Node.js node that receives nothing any more: its adapter does not notice a silently lost
+// revive restarts a Node.js node that no longer receives anything: its adapter does not notice a silently lost
 // connection.
 func (r *run) revive() {
 	for i, m := range r.nodes {

@@ -172,7 +172,7 @@ func (c *Client) newSocket(p *parser.Packet) Socket {
 	return s
 }
 
-// noAuth replaces an auth payload that the client has not sent, as in Node.js.
+// noAuth is the auth payload of a client that has sent none: an empty object, as in Node.js.
 var noAuth = codec.FromTree(codec.Object{})
 
 // mayJoin returns an error if a quota forbids the client to join a namespace with a packet of size bytes. old

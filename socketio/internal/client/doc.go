@@ -71,8 +71,8 @@ type Socket interface {
 	Supersede()
 	// Acknowledge passes on an acknowledgement of the client. It does not block.
 	Acknowledge(*parser.Packet)
-	// Lost is called as soon as the client has left the namespace or its connection has ended, before the
-	// queued events are handled. It does not block.
+	// Lost is called as soon as the client has left the namespace or its connection has ended, without waiting
+	// for queued events. It does not block.
 	Lost(reason string)
 	// Handle calls the functions for an event.
 	Handle(*parser.Packet)

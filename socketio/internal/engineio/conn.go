@@ -88,7 +88,7 @@ type Conn struct {
 	pause   pause
 
 	posting       bool // a request with packets is being handled
-	delivering    bool // the receiver is being called, or must not be called any more
+	delivering    bool // a goroutine calls the receiver, or the receiver must not be called again
 	closedPending bool // the goroutine that calls the receiver has to call Closed afterwards
 	scheduled     bool // a writer writes the queue, or is about to
 	blocked       bool // the socket has no room

@@ -72,7 +72,7 @@ func TestManyIdleConnections(t *testing.T) {
 			_ = nc.SetReadDeadline(time.Now().Add(patience))
 			_, err := io.Copy(io.Discard, nc)
 			if timeout, is := err.(net.Error); is && timeout.Timeout() {
-				t.Errorf("connection %d is still open", i)
+				t.Errorf("connection %d must be closed by the timeouts", i)
 			}
 			nc.Close()
 		})

@@ -89,7 +89,7 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 	if least := config.HTTPCompression; least >= 0 && len(payload) >= least && !plain {
 		payload = encode(w.Header(), r, payload)
 	}
-	// A client that has not read the response when its pong would be too late is gone.
+	// A client that has not read the response by the time at which its pong would be too late counts as gone.
 	err := respond(w, response, config.PingInterval+config.PingTimeout, "text/plain; charset=UTF-8", payload)
 	c.mu.Lock()
 	if c.phase.Load() != isClosed {

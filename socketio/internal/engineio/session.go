@@ -159,7 +159,7 @@ func (c *Conn) end(reason Reason, err error, last *wsframe.Frame) {
 
 // callClosed calls Closed. It is called once, by the goroutine that set delivering for the last time.
 func (c *Conn) callClosed() {
-	c.receiver.Closed(c.reason, c.err) // reason and err do not change any more
+	c.receiver.Closed(c.reason, c.err) // reason and err no longer change
 	c.release()
 }
 

@@ -254,7 +254,7 @@ func (p *poller) pushEvents() {
 		e := &p.events[i]
 		c := p.conns[e.Fd]
 		if c == nil {
-			continue // it has been closed
+			continue // the connection has been closed
 		}
 		if e.Events&^syscall.EPOLLIN != 0 {
 			c.ending.Store(true)

@@ -36,7 +36,7 @@ func (p *Pollers) Close() {
 // Running reports whether there is at least one poller.
 func (p *Pollers) Running() bool { return len(p.all) > 0 }
 
-// Conn returns nc as a Conn, which is polled if that is possible. nc must not be used any more.
+// Conn returns nc as a Conn, which is polled if that is possible. The caller must not use nc afterwards.
 func (p *Pollers) Conn(nc net.Conn) Conn {
 	if p.Running() {
 		if c := p.Adopt(nc); c != nil {

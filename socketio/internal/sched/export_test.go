@@ -7,5 +7,5 @@ func (s *Scheduler) Idle() int {
 	return len(s.idle)
 }
 
-// MaxIdle is the most workers that stay idle.
+// MaxIdle is the maximum number of idle workers that are kept.
 const MaxIdle = maxIdle

@@ -79,7 +79,7 @@ async function start(config, hooks) {
     undefined: undefined, null: null, true: true, seven: 7, NaN: NaN, object: { a: 1 }, list: [["a"]],
   };
 
-  // odd does something with an odd value.
+  // odd performs an operation with an odd value.
   async function odd(spec) {
     const nsp = namespace(spec.nsp);
     const value = oddValues[spec.value];
@@ -164,7 +164,7 @@ async function start(config, hooks) {
     peers: (spec) => [...namespace(spec.nsp).adapter.nodesMap.keys()],
     closeNamespace: (spec) => {
       const { adapter } = namespace(spec.nsp);
-      // adapters up to 0.3 restart their heartbeat for ever if a pending publish ends after the close
+      // adapters up to 0.3 restart their heartbeat forever if a pending publish ends after the close
       if (adapter.getExpectedResponseCount) adapter.scheduleHeartbeat = () => {};
       adapter.close();
     },

@@ -1,7 +1,8 @@
 "use strict";
 
-// Encodes and decodes packets with Socket.IO's own parser. Each line of stdin is an array of messages to decode, or a
-// packet to encode; each line of stdout tells what came of it. Binary data is written {"$bytes": "<base64>"}.
+// Encodes and decodes packets with Socket.IO's own parser. Each line of stdin is an array of messages to
+// decode, or a packet to encode; each line of stdout is the result. Binary data is written {"$bytes":
+// "<base64>"}.
 const { Decoder, Encoder } = require("socket.io-parser");
 
 function revive(value) {
