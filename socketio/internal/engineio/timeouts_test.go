@@ -74,7 +74,7 @@ func TestNoRequestKeepsAConnectionOpen(t *testing.T) {
 							began := time.Now()
 							_, err := io.Copy(io.Discard, nc)
 							if timeout, is := err.(net.Error); is && timeout.Timeout() {
-								t.Errorf("%s: the connection must be closed, but was open after %v", name, time.Since(began))
+								t.Errorf("%s: must be closed, but was still open after %v", name, time.Since(began))
 							}
 							_ = nc.Close()
 						})

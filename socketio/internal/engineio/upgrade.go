@@ -124,8 +124,8 @@ func (s *socket) handleProbe(p packet, err error) (more bool) {
 	return false
 }
 
-// confirmProbe notes that a probe works, and ends the client's poll, so that it can stop polling. It is false
-// if s is no longer the session's probe, or has been confirmed before.
+// confirmProbe records that a probe works, and ends the client's poll, so that it can stop polling. It returns
+// false if s is no longer the session's probe, or has been confirmed before.
 func (c *Conn) confirmProbe(s *socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
