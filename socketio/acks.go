@@ -12,8 +12,8 @@ import (
 )
 
 // awaitAck makes f wait for the client's acknowledgement with this id. f gets ErrDisconnected if the client
-// disconnects before. awaitAck returns ErrDisconnected if the client has disconnected already, and a *QuotaError
-// if the server waits for too many acknowledgements of the client.
+// disconnects first. awaitAck returns ErrDisconnected if the client has disconnected already, and a *QuotaError if
+// the server already awaits too many acknowledgements from the client.
 func (s *Socket) awaitAck(id int64, f acks.Func) error {
 	if s.env.config.over(QuotaAcks, s.client.Awaited()) {
 		return s.quotaReached(QuotaAcks)
@@ -25,7 +25,8 @@ func (s *Socket) awaitAck(id int64, f acks.Func) error {
 	return nil
 }
 
-// removeAck stops waiting for the acknowledgement with this id. It returns the function that has waited, or nil.
+// removeAck stops waiting for the acknowledgement with this id. It returns the function that was waiting for it, or
+// nil.
 func (s *Socket) removeAck(id int64) acks.Func {
 	f := s.acks.Remove(id)
 	if f != nil {
@@ -34,7 +35,8 @@ func (s *Socket) removeAck(id int64) acks.Func {
 	return f
 }
 
-// acknowledged passes on an acknowledgement of the client. As in Node.js, one that nothing waits for is ignored.
+// acknowledged passes an acknowledgement from the client to the function that waits for it. As in Node.js, an
+// acknowledgement that nothing waits for is ignored.
 func (s *Socket) acknowledged(p *parser.Packet) {
 	if f := s.removeAck(p.ID); f != nil {
 		v, _ := codec.Acked(p.Data) // the decoder has checked it
@@ -49,7 +51,7 @@ type reply struct {
 	sent atomic.Bool
 }
 
-// send sends the values of the acknowledgement. Only the first call has an effect.
+// send acknowledges the event with values. Only the first call has an effect.
 func (r *reply) send(values ...any) {
 	if !r.sent.CompareAndSwap(false, true) {
 		return
@@ -76,5 +78,5 @@ func (r *reply) fail(values []any, err error) {
 	if e, is := values[0].(ackError); is && len(values) == 1 {
 		text.Error = e.Error // without its data
 	}
-	_ = r.encodeAndSend(text) // a text can be encoded
+	_ = r.encodeAndSend(text) // a string can be encoded
 }

@@ -2,22 +2,24 @@ package socketio
 
 import "github.com/backplane-go/backplane"
 
-// OnAny calls f for each event that the client sends, before the listeners of On. off removes f.
+// OnAny calls f for each event that the client sends, before the functions that were added with On and Once. off
+// removes f.
 func (s *Socket) OnAny(f func(event string, args backplane.Args)) (off func()) {
 	return addListener(s, f, false, incoming)
 }
 
-// PrependAny is OnAny, but f is called before the functions that were added before.
+// PrependAny is like OnAny, but puts f in front of the functions that were added earlier.
 func (s *Socket) PrependAny(f func(event string, args backplane.Args)) (off func()) {
 	return addListener(s, f, true, incoming)
 }
 
 func incoming(l *listeners) *funcList[func(string, backplane.Args)] { return &l.any }
 
-// OffAny removes the functions of OnAny and PrependAny.
+// OffAny removes all functions that were added with OnAny and PrependAny.
 func (s *Socket) OffAny() { s.changeListeners(func(l *listeners) { l.any = nil }) }
 
-// ListenersAny returns the functions of OnAny and PrependAny, in the order in which they are called.
+// ListenersAny returns the functions that were added with OnAny and PrependAny, in the order in which they are
+// called.
 func (s *Socket) ListenersAny() []func(event string, args backplane.Args) {
 	return s.currentListeners().any.funcs()
 }
@@ -28,7 +30,7 @@ func (s *Socket) OnAnyOutgoing(f func(event string, args backplane.Args)) (off f
 	return s.onAnyOutgoing(f, false)
 }
 
-// PrependAnyOutgoing is OnAnyOutgoing, but f is called before the functions that were added before.
+// PrependAnyOutgoing is like OnAnyOutgoing, but puts f in front of the functions that were added earlier.
 func (s *Socket) PrependAnyOutgoing(f func(event string, args backplane.Args)) (off func()) {
 	return s.onAnyOutgoing(f, true)
 }
@@ -39,18 +41,19 @@ func (s *Socket) onAnyOutgoing(f func(string, backplane.Args), front bool) (off 
 	return func() { s.changeOutgoing(func(l *funcList[func(string, backplane.Args)]) { l.drop(added) }) }
 }
 
-// OffAnyOutgoing removes the functions of OnAnyOutgoing and PrependAnyOutgoing.
+// OffAnyOutgoing removes all functions that were added with OnAnyOutgoing and PrependAnyOutgoing.
 func (s *Socket) OffAnyOutgoing() {
 	s.changeOutgoing(func(l *funcList[func(string, backplane.Args)]) { *l = nil })
 }
 
-// ListenersAnyOutgoing returns the functions of OnAnyOutgoing and PrependAnyOutgoing, in the order in which they
-// are called.
+// ListenersAnyOutgoing returns the functions that were added with OnAnyOutgoing and PrependAnyOutgoing, in the
+// order in which they are called.
 func (s *Socket) ListenersAnyOutgoing() []func(event string, args backplane.Args) {
 	return s.currentListeners().outgoing.funcs()
 }
 
-// changeOutgoing changes the functions of OnAnyOutgoing, and counts the sockets that have any.
+// changeOutgoing calls f with the list of OnAnyOutgoing functions to change it, and keeps the number of sockets
+// that have any up to date.
 func (s *Socket) changeOutgoing(f func(*funcList[func(string, backplane.Args)])) {
 	s.changeListeners(func(all *listeners) {
 		before := len(all.outgoing) > 0

@@ -23,7 +23,7 @@ var apiTypes = map[string]reflect.Type{
 	"Value": reflect.TypeFor[backplane.Value](),
 }
 
-// apiFuncs are the functions that it names.
+// apiFuncs are the functions that the page names.
 var apiFuncs = map[string]any{"NewServer": socketio.NewServer, "HTTPServer": socketio.HTTPServer}
 
 func hasMember(t reflect.Type, name string) bool {
@@ -47,13 +47,14 @@ func TestNamesInTheAPITableExist(t *testing.T) {
 	for _, line := range strings.Split(string(page), "\n") {
 		cells := strings.Split(line, "|")
 		if len(cells) != 5 || strings.Contains(line, "---") || strings.Contains(line, "| Go |") {
-			assert.False(t, strings.HasPrefix(line, "| `") && len(cells) != 5, "a row of three columns: %s", line)
+			assert.False(t, strings.HasPrefix(line, "| `") && len(cells) != 5, "a row must have three columns: %s",
+				line)
 			continue
 		}
 		rows++
 		ours, remark := strings.TrimSpace(cells[2]), strings.TrimSpace(cells[3])
 		if ours == "—" {
-			assert.NotEmpty(t, remark, "no reason is given: %s", line)
+			assert.NotEmpty(t, remark, "a row without a Go name must give a reason: %s", line)
 			continue
 		}
 		names := quoted.FindAllStringSubmatch(ours, -1)

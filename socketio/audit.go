@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// AuditEvent is an event for an audit log: who uses the server, and who is kept from it.
+// AuditEvent is an entry for an audit log: who uses the server, and who was refused or disconnected.
 type AuditEvent struct {
 	Time time.Time
 	Kind AuditKind
-	// Address is the client's: the result of Config.ClientAddress, by default the host of the connection.
+	// Address is the address of the client: the result of Config.ClientAddress, or by default the host of the
+	// connection.
 	Address string
 	// Namespace and SID identify the socket. They are empty if the event is about the whole connection. A long
-	// name of a namespace is cut to 256 bytes.
+	// Namespace is cut to 256 bytes.
 	Namespace string
 	SID       string
 	// Reason is the reason of a disconnection, a Quota, or the message of a connect_error. It is empty for
@@ -29,13 +30,15 @@ type AuditKind string
 const (
 	// AuditConnect: a client has joined a namespace.
 	AuditConnect AuditKind = "connect"
-	// AuditRefuse: a handshake was refused. With a Namespace: a client was not allowed to join it.
+	// AuditRefuse: a handshake was refused. If Namespace is set, a client was not allowed to join that namespace.
 	AuditRefuse AuditKind = "refuse"
-	// AuditDisconnect: a connection has ended. With a Namespace: a client has left it.
+	// AuditDisconnect: a connection has ended. If Namespace is set, a client has left that namespace.
 	AuditDisconnect AuditKind = "disconnect"
-	// AuditQuota: a client has reached a limit. If it is refused or disconnected for that, another event follows.
+	// AuditQuota: a client has reached a limit. If the client is refused or disconnected because of it, another
+	// event follows.
 	AuditQuota AuditKind = "quota"
-	// AuditReauthenticate: a client may not stay, and is disconnected. See Config.Reauthenticate.
+	// AuditReauthenticate: a client was checked again and may not stay; it is disconnected. See
+	// Config.Reauthenticate.
 	AuditReauthenticate AuditKind = "reauthenticate"
 )
 

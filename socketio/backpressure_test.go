@@ -30,9 +30,10 @@ func TestEventsWaitForTheirHandlers(t *testing.T) {
 	for i := range 1000 {
 		p.send(`2["x",%d,"%s"]`, i, strings.Repeat("x", 1000))
 	}
-	// The server does not read from the client any more, not even its pongs. That is not the client's fault.
+	// The server does not read from the client any more, not even its pongs. The client must not be disconnected
+	// for that.
 	other := connect(t, n)
-	// twice the time in which a client has to answer
+	// longer than PingInterval and PingTimeout together
 	for began := time.Now(); time.Since(began) < 5*time.Second; time.Sleep(80 * time.Millisecond) {
 		other.sync("")
 	}
@@ -44,7 +45,7 @@ func TestEventsWaitForTheirHandlers(t *testing.T) {
 	p.sync("")
 }
 
-// A client may ask for more answers at once than the send queue holds, if it reads them.
+// A client may request more acknowledgements at once than the send queue holds, if it reads them.
 func TestMoreAcknowledgementsThanTheSendQueueHolds(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	const events = 10_000 // SendQueue is 4096

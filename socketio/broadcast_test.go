@@ -196,7 +196,7 @@ func TestCluster(t *testing.T) {
 	pa, sa := crowd(t, a, 2)
 	pb, sb := crowd(t, b, 1)
 	pa[1].send("1")
-	eventually(t, "it has left", func() bool { return a.SocketsCount() == 1 })
+	eventually(t, "the client has left", func() bool { return a.SocketsCount() == 1 })
 	sa[0].Join("room")
 	sb[0].Join("room")
 	sb[0].SetData(map[string]any{"name": "b"})

@@ -15,12 +15,12 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
-// Config configures a Server. The zero value of every field is its default. Where Socket.IO has the option, the
-// field names it and has the same default. NewServer returns an error for a negative time or limit, unless the
-// field says what a negative value means.
+// Config configures a Server. The zero value of every field means its default. If Socket.IO has the same option,
+// the field's comment names it, and the default is the same. NewServer returns an error for a negative time or
+// limit, unless the field's comment says what a negative value means.
 type Config struct {
-	// Cluster is the cluster that the namespaces are in. The Server does not close it. Default: an in-memory
-	// cluster that only this server is in.
+	// Cluster is the cluster to which the namespaces belong. The Server does not close it. Default: an in-memory
+	// cluster with this server as its only node.
 	Cluster *backplane.Cluster
 
 	// Path is the path of all requests (Node.js: path). Default: "/socket.io/".
@@ -29,124 +29,127 @@ type Config struct {
 	PingInterval time.Duration
 	// PingTimeout is how long a client has to answer a ping (Node.js: pingTimeout). Default: 20 s.
 	PingTimeout time.Duration
-	// HeaderTimeout is how long the header of a request may take to arrive. It applies to Serve; HTTPServer has
-	// its own limit. Default: 10 s.
+	// HeaderTimeout is how long the header of a request may take to arrive. It applies to Server.Serve; HTTPServer
+	// has its own limit. Default: 10 s.
 	HeaderTimeout time.Duration
 	// BodyTimeout is how long the body of a request may take to arrive. Default: PingTimeout.
 	BodyTimeout time.Duration
-	// IdleTimeout is how long a connection is kept open between two requests. It applies to Serve; HTTPServer has
-	// its own limit. Default: 1 min.
+	// IdleTimeout is how long a connection is kept open between two requests. It applies to Server.Serve;
+	// HTTPServer has its own limit. Default: 1 min.
 	IdleTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade from polling to WebSocket may take (Node.js: upgradeTimeout).
 	// Default: 10 s.
 	UpgradeTimeout time.Duration
-	// ShutdownTimeout is how long Shutdown waits for a client to receive what is queued for it and the final
-	// packet. Clients that poll get these with their next poll. Shutdown waits no longer for clients that have
-	// vanished. Node.js disconnects all clients at once. Default: 5 s.
+	// ShutdownTimeout is how long Shutdown waits for each client to receive its queued packets and the final
+	// packet. A polling client receives them with its next poll. The timeout matters for clients that no longer
+	// respond. Node.js disconnects all clients at once. Default: 5 s.
 	ShutdownTimeout time.Duration
 	// ConnectTimeout is how long a client may be connected without joining a namespace (Node.js: connectTimeout).
 	// Default: 45 s.
 	ConnectTimeout time.Duration
 
-	// MaxPayload is the most bytes of an HTTP body or a WebSocket message from a client (Node.js:
+	// MaxPayload is the maximum size of an HTTP body or a WebSocket message from a client, in bytes (Node.js:
 	// maxHttpBufferSize). A client that exceeds it is disconnected with "transport error". Default: 1 000 000.
 	MaxPayload int
-	// MaxAttachments is the most binary attachments of a packet from a client. An attachment that the packet
-	// names twice counts twice, here and in MaxAttachmentBytes. A client that exceeds it is disconnected with
-	// "parse error". Default: 10. Negative: none are allowed.
+	// MaxAttachments is the maximum number of binary attachments in a packet from a client. An attachment to which
+	// the packet refers twice counts twice, here and in MaxAttachmentBytes. A client that exceeds it is
+	// disconnected with "parse error". Default: 10. Negative: none are allowed.
 	MaxAttachments int
-	// MaxAttachmentBytes is the most bytes of a packet with attachments, including its text. The server holds
-	// them until the packet is complete. A client that exceeds the limit is disconnected with "parse error".
-	// Default: the sum of MaxEventBytes and MaxPayload.
+	// MaxAttachmentBytes is the maximum size of a packet with attachments, including its text, in bytes. The server
+	// holds the packet in memory until it is complete. A client that exceeds the limit is disconnected with "parse
+	// error". Default: the sum of MaxEventBytes and MaxPayload.
 	MaxAttachmentBytes int
-	// MaxEvents is the most events of one client that wait for its handlers. When it is reached, the server stops
-	// reading from the client until half of them are handled. It still notices when the client disconnects. While
-	// the server waits for acknowledgements of the client, which come behind its events, sixteen times as many
-	// may wait. Default: 256.
+	// MaxEvents is the maximum number of events from one client that wait for their handlers. When it is reached,
+	// the server stops reading from the client until half of them are handled. It still notices when the client
+	// disconnects. While the server waits for acknowledgements from the client, sixteen times as many events may
+	// wait, because an acknowledgement may arrive behind them. Default: 256.
 	MaxEvents int
-	// MaxEventBytes is the most bytes of these events, as received. It does not increase while the server waits
-	// for acknowledgements. The event that reaches the limit is still accepted. Default: 4 MiB.
+	// MaxEventBytes is the maximum total size of these events, in bytes as received. It does not increase while the
+	// server waits for acknowledgements. The event that reaches the limit is still accepted. Default: 4 MiB.
 	MaxEventBytes int
-	// SendQueue is the most packets that wait to be sent to one client. A client that exceeds it is disconnected
-	// with "send queue full". Default: 4096.
+	// SendQueue is the maximum number of packets that wait to be sent to one client. A client that exceeds it is
+	// disconnected with "send queue full". Default: 4096.
 	SendQueue int
-	// SendQueueBytes is the most bytes that wait to be sent to one client. A packet is refused only when the
-	// limit is already reached, so a single packet may be larger. Default: 4 MiB.
+	// SendQueueBytes is the maximum number of bytes that wait to be sent to one client. A packet is refused only
+	// when the limit is already reached, so a single packet may be larger. Default: 4 MiB.
 	SendQueueBytes int
 
 	// The limits from here to MaxHandshakesPerSecond have defaults that no legitimate client reaches. A negative
-	// value is no limit. Each limit has a Quota, whose text is the reason that clients, logs, Audit and Stats
-	// get.
+	// value means no limit. Each limit has a Quota. The text of the Quota is the reason that clients receive, and
+	// it appears in logs, Audit and Stats.
 
-	// MaxEventsPerSecond is the most messages per second that a client may send on average. Five seconds' worth
-	// may come at once. Attachments, acknowledgements and pings count, too. A client that exceeds it is
+	// MaxEventsPerSecond is the maximum average number of messages per second from a client. A burst may contain
+	// the messages of five seconds. Attachments, acknowledgements and pings count, too. A client that exceeds it is
 	// disconnected with "too many events per second". Default: 20 000.
 	MaxEventsPerSecond int
-	// MaxBytesPerSecond is the most bytes per second of these messages, after decompression. Five seconds' worth
-	// may come at once; a larger message exceeds the limit. A client that exceeds it is disconnected with "too
-	// many bytes per second". Default: 32 MiB, or MaxPayload if that is more.
+	// MaxBytesPerSecond is the maximum average number of bytes per second in these messages, after decompression. A
+	// burst may contain the bytes of five seconds; a larger message exceeds the limit. A client that exceeds it is
+	// disconnected with "too many bytes per second". Default: 32 MiB, or MaxPayload if that is more.
 	MaxBytesPerSecond int
-	// MaxRooms is the most rooms of a socket, not counting the room of its id. Join refuses more with "too many
-	// rooms". Default: 4096.
+	// MaxRooms is the maximum number of rooms that a socket is in, not counting the room named after its id. Join
+	// returns an error "too many rooms" for more. Default: 4096.
 	MaxRooms int
-	// MaxRoomBytes is the most bytes of the names of these rooms. Default: 1 MiB.
+	// MaxRoomBytes is the maximum total length of the names of these rooms, in bytes. Default: 1 MiB.
 	MaxRoomBytes int
-	// MaxNamespaces is the most namespaces that a client has joined or is joining. More are refused with a
-	// connect_error "too many namespaces". Default: 100.
+	// MaxNamespaces is the maximum number of namespaces that a client has joined or is joining. More are refused
+	// with a connect_error "too many namespaces". Default: 100.
 	MaxNamespaces int
-	// MaxAuthBytes is the most bytes of the packet that joins a namespace. It is limited because the auth payload
-	// is kept. A larger packet is refused with a connect_error "auth payload too large". Default: 64 KiB.
+	// MaxAuthBytes is the maximum size of the packet with which a client joins a namespace, in bytes. There is a
+	// limit because the server keeps the auth payload. A larger packet is refused with a connect_error "auth
+	// payload too large". Default: 64 KiB.
 	MaxAuthBytes int
-	// MaxAcks is the most acknowledgements of one client that the server waits for, in all of its namespaces.
-	// EmitWithAck refuses more with "too many acknowledgements awaited". A broadcast still reaches the client,
-	// but does not wait for its acknowledgement. Default: 10 000.
+	// MaxAcks is the maximum number of acknowledgements that the server awaits from one client, in all of its
+	// namespaces together. EmitWithAck returns an error "too many acknowledgements awaited" for more. A broadcast
+	// still reaches the client, but does not wait for its acknowledgement. Default: 10 000.
 	MaxAcks int
-	// MaxDynamicNamespaces is the most open namespaces of OfPattern and OfFunc that clients have opened on this
-	// server. More are refused with a connect_error "too many dynamic namespaces". Namespaces that the
-	// application opens with Of do not count. Default: 10 000.
+	// MaxDynamicNamespaces is the maximum number of open namespaces that clients have opened on this server, with
+	// OfPattern and OfFunc. More are refused with a connect_error "too many dynamic namespaces". Namespaces that
+	// the application opens with Of do not count. Default: 10 000.
 	MaxDynamicNamespaces int
-	// MaxMemory is the most bytes in the queues of all clients together, including incomplete messages. When it
-	// is used up, a client that holds more than its share is disconnected with "memory of the queues used up".
-	// The share is MaxMemory divided by the number of clients that hold something, but at least 64 KiB. The
-	// server stops reading from a client whose events use up its share until some are handled. A broadcast counts
-	// once for all clients, plus 16 bytes for each. Default: 256 MiB.
+	// MaxMemory is the maximum number of bytes in the queues of all clients together, including incomplete
+	// messages. When it is used up, a client that uses more than its share is disconnected with "memory of the
+	// queues used up". The share is MaxMemory divided by the number of clients with bytes in a queue, but at least
+	// 64 KiB. The server stops reading from a client whose events use up its share until some are handled. A
+	// broadcast counts once for all clients, plus 16 bytes for each. Default: 256 MiB.
 	MaxMemory int
-	// MaxUnjoined is the most clients that have not joined a namespace. When there are more, the one that
-	// connected first is disconnected with "too many clients without a namespace". Default: 10 000.
+	// MaxUnjoined is the maximum number of clients that have not joined a namespace. When there are more, the
+	// client that connected first is disconnected with "too many clients without a namespace". Default: 10 000.
 	MaxUnjoined int
-	// MaxUnjoinedBytes is the most bytes of the URLs and headers of these clients' requests. Default: 16 MiB.
+	// MaxUnjoinedBytes is the maximum total size of the URLs and headers of these clients' requests, in bytes.
+	// Default: 16 MiB.
 	MaxUnjoinedBytes int
-	// MaxConnections is the most clients. More are refused with status 503. Default: no limit.
+	// MaxConnections is the maximum number of clients. More are refused with HTTP status 503. Default: no limit.
 	MaxConnections int
-	// MaxConnectionsPerAddress is the most clients of one address. More are refused with status 429. IPv6
-	// addresses with the same first 64 bits count as one address. Default: 10 000, because many people may share
-	// an address; no limit for loopback, private and link-local addresses, because these belong to proxies.
+	// MaxConnectionsPerAddress is the maximum number of clients from one address. More are refused with HTTP status
+	// 429. IPv6 addresses with the same first 64 bits count as one address. Default: 10 000, because many people
+	// may share an address; no limit for loopback, private and link-local addresses, because these usually belong
+	// to proxies.
 	MaxConnectionsPerAddress int
-	// MaxUnjoinedPerAddress is the most clients of one address that have not joined a namespace. Default: 5000,
-	// with the same exceptions.
+	// MaxUnjoinedPerAddress is the maximum number of clients from one address that have not joined a namespace.
+	// Default: 5000, with the same exceptions.
 	MaxUnjoinedPerAddress int
-	// MaxHandshakesPerSecond is the most handshakes of one address per second on average. Five seconds' worth may
-	// come at once. Handshakes count before Admit is called. More are refused with status 429. Default: 2000,
-	// with the same exceptions.
+	// MaxHandshakesPerSecond is the maximum average number of handshakes per second from one address. A burst may
+	// contain the handshakes of five seconds. Handshakes are counted before Admit is called. More are refused with
+	// HTTP status 429. Default: 2000, with the same exceptions.
 	MaxHandshakesPerSecond int
-	// ClientAddress returns the address that a request counts for, "" for none. Default: the request's
-	// RemoteAddr; behind TrustedProxies that is the client's address.
+	// ClientAddress returns the client address to which the limits per address apply. If it returns "", they do not
+	// apply. Default: the request's RemoteAddr; behind TrustedProxies that is the client's address.
 	ClientAddress func(*http.Request) string
 
-	// Admit decides about each handshake before the server keeps anything of it (Node.js: allowRequest). Use it
-	// for rate limits and for authentication by header. An error refuses the handshake; the client does not get
-	// its text. Default: all handshakes are accepted.
+	// Admit decides whether to accept a handshake, before the server stores anything about it (Node.js:
+	// allowRequest). Use it for rate limits and for authentication by header. An error refuses the handshake; the
+	// client does not get its text. Default: all handshakes are accepted.
 	Admit func(*http.Request) error
-	// Reauthenticate is the interval at which the server decides again about each client: it calls Admit with the
-	// URL, headers and address that the client has connected with, and ReauthenticateSocket for each of its
-	// sockets. It decides about up to 16 clients at the same time. Default: never.
+	// Reauthenticate is the interval at which the server checks again whether each client may stay: it calls Admit
+	// with the URL, headers and address with which the client connected, and ReauthenticateSocket for each of its
+	// sockets. It checks up to 16 clients at the same time. Default: never.
 	Reauthenticate time.Duration
 	// ReauthenticateSocket decides whether a socket may stay, for example by the age of a token in its Auth. ctx
 	// ends after 10 s and when the client disconnects. An error from it or from Admit disconnects the client with
 	// "reauthentication failed". Default: all sockets may stay.
 	ReauthenticateSocket func(ctx context.Context, s *Socket) error
-	// Audit is called when a client connects, is refused, disconnects or reaches a limit. Any goroutine may call
-	// it. It must not block. Default: none.
+	// Audit is called when a client connects, is refused, disconnects or reaches a limit. It may be called on any
+	// goroutine and must not block. Default: none.
 	Audit func(AuditEvent)
 
 	// Transports are the transports that clients may use (Node.js: transports). Default: "polling" and
@@ -159,18 +162,19 @@ type Config struct {
 	// the own host.
 	Origins []string
 	// Hosts are the hosts that requests may be for, such as "example.com", or "example.com:3000" for that port
-	// only. Other requests are refused with status 403 before the server keeps anything of them. Set Hosts if the
-	// names of the server are known. Otherwise an attacker's page whose host name resolves to the server ("DNS
-	// rebinding") has the server's own host, which Origins allows. Default: all hosts.
+	// only. Other requests are refused with HTTP status 403, before the server stores anything about them. Set
+	// Hosts if you know the names of the server. Otherwise an attacker can make the host name of a page resolve to
+	// the server ("DNS rebinding"). The origin of that page then equals the host of its requests, so the check of
+	// origins accepts it. Default: all hosts.
 	Hosts []string
 	// TrustedProxies are the addresses of the proxies in front of the server, such as "127.0.0.1", or ranges such
 	// as "10.0.0.0/8"; "unix" stands for all connections over Unix sockets. The server takes the client's address
 	// and the requested host and scheme from their headers X-Forwarded-For, -Host and -Proto or, without these,
 	// from Forwarded (RFC 7239). It uses them for quotas, logs, Socket.Handshake, Hosts and the check of origins.
-	// The request for Admit and ClientAddress has them, too: in RemoteAddr (with port 0 if the proxy has sent no
-	// port), in Host, and for https in a TLS that is empty but not nil. The client's address is the last one in
-	// the header that is not a trusted proxy's; the client itself may have sent those before it. Default: no
-	// proxy is trusted, and the headers are ignored.
+	// Admit and ClientAddress get a request with these values: in RemoteAddr (with port 0 if the proxy has sent no
+	// port), in Host, and for https in a TLS field that is empty but not nil. The client's address is the last
+	// address in the header that is not one of a trusted proxy; the client may have forged the addresses before it.
+	// Default: no proxy is trusted, and the headers are ignored.
 	TrustedProxies []string
 	// Credentials allows the pages of Origins to send cookies (Node.js: cors.credentials). It cannot be combined
 	// with "*".
@@ -186,28 +190,28 @@ type Config struct {
 	CompressMin int
 
 	// HTTPCompression is the size in bytes from which on the response to a poll is compressed, with gzip or
-	// deflate, if the client accepts that (Node.js: httpCompression.threshold). Compression takes 30 to 50 µs for
-	// 1 to 16 KiB and 0.5 ms for 256 KiB. The server does not compress while it is busy with many other
-	// responses, nor a response that consists of events with Compress(false). Default: 1024. Negative: no
-	// compression.
+	// deflate, if the client accepts that (Node.js: httpCompression.threshold). Compression takes 30 to 50 µs for 1
+	// to 16 KiB and 0.5 ms for 256 KiB. The server does not compress a response while it is busy with many others,
+	// or if the response consists only of events with Compress(false). Default: 1024. Negative: no compression.
 	HTTPCompression int
 
-	// KeepEmptyNamespaces keeps a namespace open that a client has opened, when its last client of this node has
-	// left it. By default it is closed, as with Node.js's cleanupEmptyChildNamespaces.
+	// KeepEmptyNamespaces keeps a namespace that a client has opened when the last client of this node has left it.
+	// By default the namespace is closed, as with Node.js's cleanupEmptyChildNamespaces.
 	KeepEmptyNamespaces bool
 	// CleanupEmptyNamespaces selects the default explicitly (Node.js: cleanupEmptyChildNamespaces). It cannot be
 	// combined with KeepEmptyNamespaces.
 	CleanupEmptyNamespaces bool
-	// Recovery lets a client that was disconnected for a short time come back with its id, rooms, data and the
-	// events that it has missed (Node.js: connectionStateRecovery). Default: nil, such a client is a new client.
+	// Recovery restores the id, rooms and data of a client that was disconnected for a short time, and sends it the
+	// events that it has missed (Node.js: connectionStateRecovery). Default: nil, which means that such a client is
+	// a new client.
 	Recovery *Recovery
 
-	// ErrorHandler is called with errors that no caller is there to receive: a *HandlerError for errors and
-	// panics of handlers and for arguments that do not fit, and errors of the cluster if NewServer made it. It
-	// must not block, because the goroutine that has found the error waits for it. Default: none. The errors are
-	// logged in either case.
+	// ErrorHandler is called with errors that cannot be returned to a caller: a *HandlerError for errors and panics
+	// of handlers and for arguments that do not fit, and errors of the cluster if NewServer opened it. It must not
+	// block, because the goroutine that found the error waits for it. Default: none. The errors are logged, too.
 	ErrorHandler func(error)
-	// Logger gets errors as warnings and what clients do wrong as debug messages. Default: discards.
+	// Logger gets errors as warnings, and protocol violations and reached quotas of clients as debug messages.
+	// Default: log messages are discarded.
 	Logger *slog.Logger
 }
 
@@ -267,7 +271,7 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// address is the address that a request counts for, without its port.
+// address returns the address to which the limits per address apply, without its port.
 func (c *Config) address(r *http.Request) string {
 	if c.ClientAddress != nil {
 		return host(c.ClientAddress(r))

@@ -18,7 +18,7 @@ import (
 func TestNegativeOptions(t *testing.T) {
 	source, err := os.ReadFile("config.go")
 	require.NoError(t, err)
-	// "A negative value is no limit."
+	// "A negative value means no limit."
 	_, quotas, _ := regexpCut(`// The limits from here to MaxHandshakesPerSecond`, string(source))
 	quotas, _, found := regexpCut(`\tClientAddress func`, quotas)
 	require.True(t, found)

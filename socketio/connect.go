@@ -7,12 +7,12 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// connect lets a socket join its namespace, or tells the client why it may not.
+// connect makes a socket join its namespace, or tells the client why it cannot join.
 func (s *Server) connect(socket *Socket) {
 	var ns *Namespace
 	err := errInternal
 	joined := false
-	defer func() { // also when a function of the application ends this goroutine
+	defer func() { // runs even if a function of the application ends this goroutine
 		if joined {
 			return
 		}

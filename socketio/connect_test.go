@@ -75,7 +75,7 @@ func TestMiddlewareDecides(t *testing.T) {
 		require.NoError(t, s.Auth().Decode(&auth))
 		called.add(auth.Kind)
 		require.False(t, s.Connected())
-		assert.NoError(t, s.Emit("early"), "it is sent after the connection")
+		assert.NoError(t, s.Emit("early"), "Emit must succeed: the event is sent after the connection")
 		s.Disconnect(false) // does nothing, because the socket is not connected
 		switch auth.Kind {
 		case "plain":
@@ -165,7 +165,7 @@ func TestNamespaces(t *testing.T) {
 	s := joined.next(t)
 	assert.Equal(t, "/admin", s.Namespace().Name())
 	main := p.join("", "")
-	assert.NotEqual(t, main, s.ID(), "a client has a different id in each namespace")
+	assert.NotEqual(t, main, s.ID(), "a client must have a different id in each namespace")
 	assert.Equal(t, 1, n.ClientsCount())
 
 	p.send(`0/nowhere,`)
@@ -188,7 +188,7 @@ func TestNamespaces(t *testing.T) {
 		names = append(names, ns.Name())
 	}
 	assert.Equal(t, []string{"/", "/admin"}, names)
-	assert.Panics(t, func() { n.Of("/" + string([]byte{0})) }, "no bus can carry this name")
+	assert.Panics(t, func() { n.Of("/" + string([]byte{0})) }, "Of must panic: no bus can carry this name")
 }
 
 func TestDynamicNamespaces(t *testing.T) {
@@ -246,11 +246,11 @@ func TestDynamicNamespaces(t *testing.T) {
 	q.send(`0/room-x,{}`)
 	q.expect(`4/room-x,{"message":"Invalid namespace"}`)
 	p.join("/room-1", "")
-	assert.Equal(t, "/room-1", opened.next(t), "it was closed")
+	assert.Equal(t, "/room-1", opened.next(t), "the namespace must have been closed and opened again")
 	require.Len(t, byName.Children(), 1)
 
 	ours := n.Of("/room-3")
-	require.Contains(t, byName.Children(), ours, "a name that the pattern matches")
+	require.Contains(t, byName.Children(), ours, "a namespace whose name the pattern matches must be a child")
 }
 
 func TestClientThatJoinsNoNamespaceIsDisconnected(t *testing.T) {

@@ -9,12 +9,12 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
-// connection is a client as the server knows it. It implements client.Host.
+// connection is a client as the server sees it. It implements client.Host.
 type connection struct {
 	client.Client
 	server *Server
-	waiter *waiter       // its place among the clients that have not joined a namespace
-	review *list.Element // in the reauthenticator, which guards it
+	waiter *waiter       // its entry in the list of clients that have not joined a namespace
+	review *list.Element // its entry in the reauthenticator's list; guarded by the reauthenticator
 }
 
 var _ client.Host = (*connection)(nil)

@@ -22,9 +22,9 @@ var recoverableReasons = map[string]bool{
 
 // Disconnect disconnects the client from the namespace. With close, it disconnects the client from all namespaces
 // and closes the connection. The reason is "server namespace disconnect"; official clients do not reconnect after
-// it by themselves. What was emitted before still arrives. The socket leaves its rooms at once. The functions of
-// OnDisconnecting and OnDisconnect are called after the one that runs. Disconnect does nothing while the socket
-// is not connected.
+// it by themselves. Events that were emitted before are still sent. The socket leaves its rooms at once. The
+// functions of OnDisconnecting and OnDisconnect are called when the handler that runs at the moment has returned.
+// Disconnect does nothing while the socket is not connected.
 func (s *Socket) Disconnect(close bool) {
 	if !close {
 		s.kick()
@@ -39,7 +39,7 @@ func (s *Socket) Disconnect(close bool) {
 	s.client.Close(client.ForcedServerClose)
 }
 
-// kick ends the socket from the server's side.
+// kick disconnects the socket on the initiative of the server.
 func (s *Socket) kick() {
 	if s.state.Load() == client.Connecting || !s.claimEnd() {
 		return
@@ -52,7 +52,7 @@ func (s *Socket) kick() {
 	s.client.Finish((*endpoint)(s), reasonServerDisconnect)
 }
 
-// claimEnd returns true for the first caller, which has to end the socket.
+// claimEnd returns true to its first caller, which then has to end the socket.
 func (s *Socket) claimEnd() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,14 +66,14 @@ func (s *Socket) claimEnd() bool {
 	return true
 }
 
-// finish calls the functions for the end of a socket, and takes it out of its namespace.
+// finish calls the functions of OnDisconnecting and OnDisconnect, and removes the socket from its namespace.
 func (s *Socket) finish(reason string) {
 	s.env.auditClient(s.client, AuditEvent{Kind: AuditDisconnect, Namespace: s.name, SID: s.id, Reason: reason})
 	listeners := s.currentListeners()
 	call := func(event string, all []*func(string)) {
 		guard.All(all, func(f *func(string)) { (*f)(reason) }, func(err error) { s.report(event, err) })
 	}
-	// Deferred, so that all of it is done even if a function ends the goroutine.
+	// Deferred, so that all steps are done even if a function ends the goroutine.
 	defer s.client.Release()
 	defer s.roster.release()
 	defer call("disconnect", listeners.disconnect)
@@ -89,7 +89,7 @@ func (s *Socket) finish(reason string) {
 	call("disconnecting", listeners.disconnecting)
 }
 
-// leaveNamespace takes the socket out of its namespace. From then on Rooms returns rooms.
+// leaveNamespace removes the socket from its namespace. From then on Socket.Rooms returns rooms.
 func (s *Socket) leaveNamespace(rooms []string) {
 	s.roster.registry.Remove((*member)(s))
 	s.mu.Lock()
@@ -103,8 +103,8 @@ func (s *Socket) leaveNamespace(rooms []string) {
 
 var noValue backplane.Value
 
-// disconnected records that nothing reaches the client any more. It ends the socket's context and fails what
-// waits for acknowledgements.
+// disconnected records that nothing can reach the client any more. It ends the socket's context, and makes all
+// waits for acknowledgements fail.
 func (s *Socket) disconnected() {
 	s.mu.Lock()
 	s.lost.Store(true)

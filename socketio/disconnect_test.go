@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// ends collects how sockets end.
+// ends records how the sockets of a namespace end.
 func ends(ns *socketio.Namespace) *events[string] {
 	e := newEvents[string]()
 	ns.OnConnection(func(s *socketio.Socket) {
@@ -73,7 +73,7 @@ func TestDisconnectTakesEffectAtOnce(t *testing.T) {
 	require.NoError(t, s.Emit("last"))
 	s.Disconnect(false)
 	assert.False(t, s.Connected())
-	assert.Empty(t, n.Sockets(), "the socket leaves at once")
+	assert.Empty(t, n.Sockets(), "the socket must leave at once")
 	s.Join("late")
 	assert.Empty(t, n.Rooms())
 	assert.ErrorIs(t, s.Emit("too late"), socketio.ErrDisconnected)

@@ -1,6 +1,6 @@
 // Package socketio is a Socket.IO server whose namespaces are in a backplane cluster. Clients connect with
-// socket.io-client 4, in browsers, Node.js and elsewhere. What one node sends reaches the clients of all nodes,
-// whether these are written in Go or run Socket.IO in Node.js.
+// socket.io-client 4, in browsers, Node.js and elsewhere. An event that one node sends reaches the clients of all
+// nodes, whether a node is written in Go or runs Socket.IO on Node.js.
 //
 // The package speaks Engine.IO protocol 4 (https://socket.io/docs/v4/engine-io-protocol/), over HTTP long-polling
 // and WebSocket, and Socket.IO protocol 5 (https://socket.io/docs/v4/socket-io-protocol/). A [Server] has
@@ -9,24 +9,24 @@
 // # Delivery
 //
 // Events are delivered at most once, in the order in which they were sent. An event is lost if the client's
-// connection breaks before it has arrived, if it is volatile and the client cannot receive it at once, and if the
-// client's send queue is full; the client is then disconnected. With [Config.Recovery] a client that comes back
-// to its node in time gets the events that it has missed. Between nodes the guarantees of the cluster apply: see
-// package backplane.
+// connection breaks before the event arrives, or if the event is volatile and the client cannot receive it at once.
+// It is also lost if the client's send queue is full; the client is then disconnected. With [Config.Recovery], a
+// client that reconnects to its node in time receives the events that it has missed. Between nodes the guarantees
+// of the cluster apply: see package backplane.
 //
-// A slow client delays neither other clients nor the sender. Each client has a send queue, which
-// [Config.SendQueue] and [Config.SendQueueBytes] limit; everything in the queue is written together. The events
-// of a client are handled one at a time. While [Config.MaxEvents] of them wait, the server does not read from the
-// client.
+// A slow client delays neither other clients nor the sender. Each client has a send queue, which is limited by
+// [Config.SendQueue] and [Config.SendQueueBytes]; all queued packets are written together. The events that a client
+// sends are handled one at a time. While [Config.MaxEvents] of them wait, the server does not read from the client.
 //
-// # Reasons of disconnection
+// # Disconnect reasons
 //
-// OnDisconnecting and OnDisconnect get a reason. Most reasons are Socket.IO's:
+// The functions of [Socket.OnDisconnecting] and [Socket.OnDisconnect] get a reason. Most reasons are those of
+// Socket.IO:
 //
 //   - "client namespace disconnect": the client has left the namespace
 //   - "server namespace disconnect": Socket.Disconnect was called, or the namespace was closed
 //   - "transport close": the client has closed the connection, or the connection was lost
-//   - "transport error": the client broke the rules of its transport, or gave up a poll
+//   - "transport error": the client violated the protocol of its transport, or aborted a poll
 //   - "ping timeout": the server received nothing from the client for PingInterval and PingTimeout together
 //   - "parse error": the client sent an invalid packet
 //   - "forced close", "forced server close": the server closed the connection, for example after an
@@ -34,42 +34,43 @@
 //   - "server shutting down": Server.Shutdown or Server.Close was called
 //   - "send queue full": the client receives more slowly than the server sends. Socket.IO has no such limit.
 //   - "too many events per second" and the like: the client has reached a limit of [Config]; see [Quota]
-//   - "reauthentication failed": the client may not stay; see [Config.Reauthenticate]
+//   - "reauthentication failed": the application no longer admits the client; see [Config.Reauthenticate]
 //
 // # Serving
 //
-// A server with a port of its own uses [Server.Serve]. To share a port with other pages, use the Server as the
-// handler of an http.Server, such as the one that [HTTPServer] returns. Set the ReadHeaderTimeout of another
-// http.Server, against clients that never finish their request; the Server bounds bodies and connections itself.
-// Do not set its ReadTimeout and WriteTimeout: they would end polls, which last for up to PingInterval. At the
-// end, call Server.Shutdown before that of the http.Server.
+// If the server has a port to itself, use [Server.Serve]. To share a port with other handlers, use the Server as a
+// handler of an http.Server, for example of the one that [HTTPServer] returns. If you create the http.Server
+// yourself, set its ReadHeaderTimeout, as protection against clients that never finish a request; the Server itself
+// limits bodies and connections. Do not set ReadTimeout and WriteTimeout: they would end polls, which last for up
+// to PingInterval. At the end of the program, call [Server.Shutdown] before http.Server.Shutdown.
 //
 // # Files
 //
-// The files are in four layers. A file knows its own layer and those below it, which a test checks.
+// The files form four layers. A file uses only its own layer and the layers below it. A test checks this.
 //
-// What all parts share:
+// Shared by all layers:
 //
-//   - config.go: Config; quotas.go: its limits; hooks.go: protection against panics of Config's functions
-//   - environment.go: the configuration and the ways to report; audit.go, errors.go: what is reported
+//   - config.go: Config; quotas.go: its limits; hooks.go: protection against panics in the functions of Config
+//   - environment.go: the configuration, and how errors are reported; audit.go, errors.go: what is reported
 //   - recovery.go: the configuration of recovery, and the interface Sessions; sessions.go: Sessions in memory
-//   - listener_list.go: a list of functions of the application; id.go: random ids
+//   - listener_list.go: a list of the application's functions; id.go: random ids
 //
 // Sockets, each of which has a client of package internal/client:
 //
-//   - socket.go: Socket; handshake.go: how it has connected; endpoint.go: the Socket as its client knows it
-//   - roster.go: what the sockets of a namespace share; member.go: the Socket as the registry knows it
+//   - socket.go: Socket; handshake.go: the handshake that it connected with; endpoint.go: the Socket as package
+//     internal/client sees it
+//   - roster.go: what the sockets of a namespace share; member.go: the Socket as the registry sees it
 //   - join.go: a socket joins its namespace or is refused; disconnect.go: the end of a socket
-//   - pending.go: sockets, and events for them, that wait until the client is greeted
+//   - pending.go: sockets whose client has not been greeted yet, and the events that wait for them
 //   - listeners.go, any.go: the functions of a socket; events.go: calls them
 //   - emit.go: Sender; frames.go: encodes events; acks.go: acknowledgements in both directions
-//   - recovery_log.go: the order of a namespace's events, and the owners of sessions
-//   - recovery_socket.go: the session of a socket; replay.go: what a client has missed
+//   - recovery_log.go: the order of a namespace's events, and which socket owns which session
+//   - recovery_socket.go: the session of a socket; replay.go: the events that a client has missed
 //
 // Namespaces:
 //
-//   - namespace.go: Namespace; room_events.go: OnJoinRoom and the like
-//   - local_sockets.go: what the cluster does with this node's sockets
+//   - namespace.go: Namespace; room_events.go: OnCreateRoom, OnJoinRoom, OnLeaveRoom and OnDeleteRoom
+//   - local_sockets.go: what the cluster can do with this node's sockets
 //   - server_side.go: events from other nodes' servers
 //   - parent.go, parent_target.go: namespaces that clients open
 //
@@ -77,6 +78,6 @@
 //
 //   - server.go: Server and NewServer; shutdown.go: Shutdown and Close; serve.go: Serve and HTTPServer; stats.go: Stats
 //   - namespaces.go: opens and closes namespaces; connect.go: clients join them
-//   - connection.go: a client as the server knows it; unjoined.go: clients without a namespace
-//   - reauthenticate.go: decides again and again which clients may stay
+//   - connection.go: a client as the server sees it; unjoined.go: clients that have not joined a namespace
+//   - reauthenticate.go: checks at intervals which clients may stay
 package socketio

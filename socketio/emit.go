@@ -10,8 +10,9 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// Sender sends to one socket, or on its behalf, with certain flags. It is immutable: its methods return a new
-// Sender. A Sender comes from a Socket; the zero Sender sends nothing and returns an error.
+// Sender sends events to one socket, or to other sockets on its behalf, with modifiers such as Volatile and
+// Timeout. It is immutable: its methods return a new Sender. A Sender comes from a Socket; the zero Sender sends
+// nothing and returns an error.
 type Sender struct {
 	s     *Socket
 	flags backplane.Flags
@@ -30,26 +31,26 @@ func (e Sender) check() error {
 	return nil
 }
 
-// Emit sends an event to the client. Arguments are anything that JSON can express; a []byte, at any depth, is
-// sent as binary. The events of one goroutine arrive in order.
+// Emit sends an event to the client. An argument can be any value that JSON can represent; a []byte, at any depth,
+// is sent as binary data. Events that one goroutine emits arrive in order.
 //
-// Emit does not wait. It returns an error if the arguments cannot be encoded, and ErrDisconnected if the client
-// is known to be disconnected. The event is lost if the connection breaks before it has arrived. With
-// Config.Recovery it is kept for a client that may come back, and sent to the socket that has replaced this one.
-// In a middleware (Namespace.Use) the event is sent once the client is connected.
+// Emit does not wait. It returns an error if the arguments cannot be encoded, and ErrDisconnected if the client is
+// known to be disconnected. The event is lost if the connection breaks before the event arrives. With
+// Config.Recovery, the event is kept for a client that may reconnect, and sent to the socket that replaces this
+// one. An event that a middleware (see Namespace.Use) emits is sent after the client has connected.
 func (s *Socket) Emit(event string, args ...any) error { return Sender{s: s}.Emit(event, args...) }
 
-// Send emits an event "message".
+// Send emits a "message" event.
 func (s *Socket) Send(args ...any) error { return s.Emit("message", args...) }
 
-// EmitWithAck sends an event to the client and waits for its acknowledgement. It returns the acknowledgement's
-// first argument, null if there is none. Value.All returns all arguments: a client that calls callback(err, a, b)
-// has sent three.
+// EmitWithAck sends an event to the client and waits for its acknowledgement. It returns the first argument of the
+// acknowledgement, or null if there is none. Value.All returns all arguments: a client that calls callback(err, a,
+// b) has sent three.
 //
-// EmitWithAck returns ErrDisconnected if the client is not connected or disconnects before it has acknowledged,
-// and ctx's error if ctx ends. If ctx has ended before the call, it sends nothing. Without a deadline it may wait
-// for as long as the client is connected. If the server already waits for Config.MaxAcks acknowledgements of the
-// client, it sends nothing and returns a *QuotaError.
+// EmitWithAck returns ErrDisconnected if the client is not connected or disconnects before it acknowledges the
+// event, and ctx's error if ctx ends. If ctx has ended before the call, it sends nothing. If ctx has no deadline,
+// EmitWithAck may wait for as long as the client is connected. If the server already awaits Config.MaxAcks
+// acknowledgements from the client, it sends nothing and returns a *QuotaError.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (backplane.Value, error) {
 	return Sender{s: s}.EmitWithAck(ctx, event, args...)
 }
@@ -57,66 +58,67 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (ba
 // Volatile lets events be dropped if the client cannot receive them at once.
 func (s *Socket) Volatile() Sender { return Sender{s: s}.Volatile() }
 
-// Compress says whether events are compressed. It has an effect if Config.Compress is set.
+// Compress sets whether events are compressed, if the server compresses at all: see Config.Compress and
+// Config.HTTPCompression.
 func (s *Socket) Compress(compress bool) Sender { return Sender{s: s}.Compress(compress) }
 
-// Timeout bounds how long EmitWithAck waits, in addition to its context. EmitWithAck then returns
-// backplane.ErrTimeout. With 0 it returns that at once, and sends nothing. With a negative duration the Sender
-// sends nothing and returns a *backplane.ConfigError.
+// Timeout bounds how long EmitWithAck waits, in addition to its context. After that time EmitWithAck returns
+// backplane.ErrTimeout. If d is 0, it sends nothing and returns that error at once. If d is negative, all methods
+// that send return a *backplane.ConfigError and send nothing.
 func (s *Socket) Timeout(d time.Duration) Sender { return Sender{s: s}.Timeout(d) }
 
 // Local restricts the targets that the Sender's To, In, Except and Broadcast return to this node.
 func (s *Socket) Local() Sender { return Sender{s: s}.Local() }
 
-// To targets the sockets in at least one of rooms, on all nodes, except this socket.
+// To targets the sockets that are in at least one of the rooms, on all nodes, except this socket.
 func (s *Socket) To(rooms ...string) backplane.Target { return Sender{s: s}.To(rooms...) }
 
-// In is To.
+// In is a synonym for To.
 func (s *Socket) In(rooms ...string) backplane.Target { return Sender{s: s}.To(rooms...) }
 
-// Except targets all sockets of the namespace except this one and those in one of rooms.
+// Except targets all sockets of the namespace except this one and those that are in one of the rooms.
 func (s *Socket) Except(rooms ...string) backplane.Target { return Sender{s: s}.Except(rooms...) }
 
 // Broadcast targets all sockets of the namespace except this one.
 func (s *Socket) Broadcast() backplane.Target { return Sender{s: s}.Broadcast() }
 
-// Volatile is Socket.Volatile.
+// Volatile is like Socket.Volatile.
 func (e Sender) Volatile() Sender {
 	e.flags.Volatile = true
 	return e
 }
 
-// Compress is Socket.Compress.
+// Compress is like Socket.Compress.
 func (e Sender) Compress(compress bool) Sender {
 	e.flags.Compress = &compress
 	return e
 }
 
-// Timeout is Socket.Timeout.
+// Timeout is like Socket.Timeout.
 func (e Sender) Timeout(d time.Duration) Sender {
 	e.flags.Timeout, e.timed = d, true
 	return e
 }
 
-// Local is Socket.Local.
+// Local is like Socket.Local.
 func (e Sender) Local() Sender {
 	e.local = true
 	return e
 }
 
-// To is Socket.To.
+// To is like Socket.To.
 func (e Sender) To(rooms ...string) backplane.Target { return e.Broadcast().To(rooms...) }
 
-// In is Socket.In.
+// In is a synonym for To.
 func (e Sender) In(rooms ...string) backplane.Target { return e.To(rooms...) }
 
-// Except is Socket.Except.
+// Except is like Socket.Except.
 func (e Sender) Except(rooms ...string) backplane.Target { return e.Broadcast().Except(rooms...) }
 
-// Broadcast is Socket.Broadcast.
+// Broadcast is like Socket.Broadcast.
 func (e Sender) Broadcast() backplane.Target {
 	if e.s == nil {
-		return backplane.Target{} // which says what is wrong
+		return backplane.Target{} // its methods return an error that says what is wrong
 	}
 	t := e.s.Namespace().Except(e.s.id)
 	if e.flags.Volatile {
@@ -134,10 +136,10 @@ func (e Sender) Broadcast() backplane.Target {
 	return t
 }
 
-// Send is Socket.Send.
+// Send is like Socket.Send.
 func (e Sender) Send(args ...any) error { return e.Emit("message", args...) }
 
-// Emit is Socket.Emit.
+// Emit is like Socket.Emit.
 func (e Sender) Emit(event string, args ...any) error {
 	data, err := e.encode(event, args)
 	if err != nil {
@@ -161,7 +163,7 @@ func (e Sender) Emit(event string, args ...any) error {
 	return nil
 }
 
-// EmitWithAck is Socket.EmitWithAck. It returns ErrDropped if a volatile event was dropped.
+// EmitWithAck is like Socket.EmitWithAck. If the event is volatile and was dropped, it returns ErrDropped.
 func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (backplane.Value, error) {
 	data, err := e.encode(event, args)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// endpoint is a Socket as its client knows it.
+// endpoint is a Socket as package client sees it.
 type endpoint Socket
 
 var _ client.Socket = (*endpoint)(nil)

@@ -32,7 +32,7 @@ func (e *environment) init(config Config) {
 	}
 }
 
-// report reports an error that no caller is there to receive.
+// report reports an error that cannot be returned to a caller.
 func (e *environment) report(err error) {
 	r := e.reporter()
 	r.Report(err)
@@ -42,9 +42,9 @@ func (e *environment) reporter() guard.Reporter {
 	return guard.Reporter{Message: "socketio: error", Logger: e.config.Logger, Handler: e.config.ErrorHandler}
 }
 
-// isolate calls a function of the application on a goroutine of its own and waits for it. Use it for functions
-// that are called rarely, and on goroutines that must not end: f may call runtime.Goexit. A panic is reported.
-// The result is false if f did not return.
+// isolate calls f, a function of the application, on another goroutine and waits for it. It is for functions that
+// are called rarely, or from goroutines that must not end: f may call runtime.Goexit. A panic is reported. isolate
+// returns false if f did not return.
 func (e *environment) isolate(namespace, socket, event string, f func()) bool {
 	err := guard.Isolate(f)
 	if err != nil {
@@ -53,7 +53,7 @@ func (e *environment) isolate(namespace, socket, event string, f func()) bool {
 	return err == nil
 }
 
-// isolateAll is isolate for several functions.
+// isolateAll is like isolate, for several functions.
 func isolateAll[F any](e *environment, namespace, socket, event string, all []F, call func(F)) {
 	_ = guard.Isolate(func() { // guard.All reports the error
 		guard.All(all, call, func(err error) {
@@ -71,7 +71,7 @@ func (e *environment) audit(event AuditEvent) {
 	e.config.Audit(event)
 }
 
-// auditClient calls Config.Audit with an event that is about a client.
+// auditClient calls Config.Audit with an event about a client.
 func (e *environment) auditClient(c *client.Client, event AuditEvent) {
 	if e.config.Audit == nil {
 		return
@@ -81,7 +81,7 @@ func (e *environment) auditClient(c *client.Client, event AuditEvent) {
 }
 
 // quotaReached counts and audits that a client has reached a quota, and returns the error for it. namespace and
-// socket say which of the client's sockets it is about; both may be empty.
+// socket identify the client's socket that has reached it; both may be empty.
 func (e *environment) quotaReached(c *client.Client, q Quota, namespace, socket string) *QuotaError {
 	err := &QuotaError{Quota: q, Limit: e.config.limit(q)}
 	e.countQuota(err)

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	// ErrDisconnected is returned when a socket is not connected: not yet, or no longer.
+	// ErrDisconnected is returned when a socket is not connected yet, or no longer connected.
 	ErrDisconnected = errors.New("socketio: the client is not connected")
 	// ErrDropped is returned by EmitWithAck when a volatile event was dropped.
 	ErrDropped = errors.New("socketio: the client was not ready for a volatile event")
@@ -17,12 +17,12 @@ var (
 	ErrServerClosed = errors.New("socketio: the server is closed")
 )
 
-// errInternal is what a client gets instead of an error that is not meant for it, such as a panic.
+// errInternal is sent to a client instead of an error that is not meant for it, such as a panic.
 var errInternal = errors.New("internal error")
 
-// Error is an error for the client. If a middleware of a namespace returns it, the client gets a connect_error
-// with the Message and Data. If a handler or a middleware of a socket returns it, the client gets it as the
-// acknowledgement.
+// Error is an error that is sent to the client. If a middleware of a namespace returns it, the client gets a
+// connect_error with the Message and Data. If a handler or a middleware of a socket returns it, the client gets
+// {"error": Message, "data": Data} as the acknowledgement of the event.
 type Error struct {
 	Message string
 	Data    any // nil: none
@@ -36,8 +36,8 @@ type ackError struct {
 	Data  any    `json:"data,omitempty"`
 }
 
-// HandlerError is reported when a function of the application has returned an error or panicked, or could not be
-// called.
+// HandlerError is reported to Config.ErrorHandler when a function of the application has returned an error or
+// panicked, or could not be called.
 type HandlerError struct {
 	Namespace string
 	Socket    string // id; empty if the function was not called for a socket

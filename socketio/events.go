@@ -18,7 +18,7 @@ func (s *Socket) handleEvent(p *parser.Packet) {
 	}
 	args, err := p.Args()
 	if err != nil {
-		return // does not happen: the decoder has checked it
+		return // cannot happen: the decoder has checked it
 	}
 	var ack func(...any)
 	if p.ID != parser.NoID {
@@ -30,12 +30,12 @@ func (s *Socket) handleEvent(p *parser.Packet) {
 			return
 		}
 	}
-	defer s.callHandlers(args, ack) // also when one of these functions ends the goroutine
+	defer s.callHandlers(args, ack) // deferred: runs even if one of these functions ends the goroutine
 	guard.All(listeners.any, func(f *func(string, backplane.Args)) { (*f)(args.Event(), args) },
 		func(err error) { s.report(args.Event(), err) })
 }
 
-// allows asks a middleware about an event.
+// allows calls f, a middleware, and reports whether it lets the event pass.
 func (s *Socket) allows(f func(backplane.Args) error, args backplane.Args, ack func(...any)) bool {
 	var err error
 	ok := guard.Do(func() { err = f(args) }, func(err error) { s.handlerFailed(args.Event(), err, ack) })
@@ -53,7 +53,7 @@ func (s *Socket) callHandlers(args backplane.Args, ack func(...any)) {
 	}, func(err error) { s.handlerFailed(args.Event(), err, ack) })
 }
 
-// appendHandlers appends the handlers of an event to dst. It removes those that were given to Once.
+// appendHandlers appends the handlers of an event to dst. It removes the handlers that were added with Once.
 func (s *Socket) appendHandlers(dst []*handler.Handler, event string) []*handler.Handler {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,8 +74,8 @@ func (s *Socket) appendHandlers(dst []*handler.Handler, event string) []*handler
 	return dst
 }
 
-// handlerFailed reports the error of a handler, and acknowledges with it if the client wants an acknowledgement.
-// A nil err is no failure. ack does nothing if it was called before.
+// handlerFailed reports the error of a handler, and acknowledges with it if the client wants an acknowledgement. It
+// does nothing if err is nil. ack does nothing if it was called before.
 func (s *Socket) handlerFailed(event string, err error, ack func(...any)) {
 	if err == nil {
 		return
@@ -111,7 +111,7 @@ func (s *Socket) quotaReached(q Quota) *QuotaError {
 }
 
 // protect calls a function of the application on this goroutine, and reports a panic. It returns false after a
-// panic. It does not return if f ends the goroutine.
+// panic. It does not return if f ends the goroutine with runtime.Goexit.
 func (s *Socket) protect(event string, f func()) bool {
 	return guard.Do(f, func(err error) { s.report(event, err) })
 }

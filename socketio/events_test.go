@@ -114,8 +114,14 @@ func TestErrorsOfHandlersAreAnsweredAndReported(t *testing.T) {
 		s.On("refuses", func() error { return &socketio.Error{Message: "no", Data: []int{1}} })
 		s.On("panics", func() { panic(secret) })
 		s.On("unanswerable", func(ack func(any)) { ack(make(chan int)) })
-		s.On("forbidden", func() { assert.Fail(t, "a middleware has refused the event") })
-		s.On("panic in middleware", func() { assert.Fail(t, "a middleware has panicked") })
+		s.On("forbidden", func() {
+			assert.Fail(t,
+				"the handler was called although a middleware has refused the event")
+		})
+		s.On("panic in middleware", func() {
+			assert.Fail(t,
+				"the handler was called although a middleware has panicked")
+		})
 	})
 	p := connect(t, n)
 	for _, c := range []struct {

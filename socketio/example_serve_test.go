@@ -9,7 +9,7 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// A server with a port of its own. It ends with Shutdown.
+// A server that has a port to itself. Shutdown stops it.
 func ExampleServer_Serve() {
 	io, err := socketio.NewServer(socketio.Config{})
 	if err != nil {

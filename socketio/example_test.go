@@ -44,7 +44,7 @@ func Example() {
 	// Output: <nil> <nil>
 }
 
-// Two servers in one cluster: what one of them sends reaches the clients of both.
+// Two servers in one cluster. An event that one of them sends reaches the clients of both.
 func ExampleConfig_cluster() {
 	bus := memory.NewHub() // or pgxdriver.New(pool), in one process each
 	var clusters []*backplane.Cluster

@@ -10,7 +10,7 @@ import (
 // encoder leaves room for the header of a WebSocket frame.
 const encoder parser.Encoder = wsframe.Headroom
 
-// eventFrame encodes an event. A nonempty offset becomes the last argument.
+// eventFrame encodes an event. If offset is not empty, it becomes the last argument.
 func eventFrame(namespace string, id int64, args backplane.Args, offset string) (*wsframe.Frame, error) {
 	return newFrame(encodeWith(offset, namespace, id, args))
 }
@@ -26,7 +26,7 @@ func encodeWith(offset, namespace string, id int64, args backplane.Args) ([]byte
 	return encoder.EncodeEvent(namespace, id, args, extra)
 }
 
-// eventParts encodes an event that becomes a part of a larger frame.
+// eventParts encodes an event as parts of a larger frame.
 func eventParts(namespace string, args backplane.Args, offset string) ([]wsframe.Part, error) {
 	text, attachments, err := encodeWith(offset, namespace, parser.NoID, args)
 	if err != nil {

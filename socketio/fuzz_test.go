@@ -13,8 +13,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// FuzzSessions asks for sessions and events by any pid and offset. Only known ones have a result, and that has
-// all events after the offset.
+// FuzzSessions looks up sessions and events by arbitrary pids and offsets. Only known ones are found, and the
+// result has all events after the offset.
 func FuzzSessions(f *testing.F) {
 	sessions := socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxDisconnection: time.Hour, MaxEvents: 100})
 	offsets := make(map[string]int) // number of events after the offset
@@ -45,19 +45,19 @@ func FuzzSessions(f *testing.F) {
 			require.Len(t, missed, behind)
 		}
 		_, ok = sessions.Restore("/other", pid, offset)
-		require.False(t, ok, "in another namespace")
+		require.False(t, ok, "the session must not be found in another namespace")
 		s, restored := sessions.Restore("/", pid, offset)
 		require.True(t, !restored || pid == "pid")
 		if pid == "pid" && known {
 			require.True(t, restored)
 			require.Equal(t, "id", s.ID)
 			_, again := sessions.Restore("/", pid, offset)
-			require.False(t, again, "a session is restored once")
+			require.False(t, again, "a session must be restored only once")
 		}
 	})
 }
 
-// FuzzRecovery joins with any auth payload on a server with recovery. The client is greeted as a new one, or
+// FuzzRecovery joins a server with recovery with arbitrary auth payloads. The client is greeted as a new client, or
 // disconnected if the payload is invalid.
 func FuzzRecovery(f *testing.F) {
 	n := serve(f, func(c *socketio.Config) { c.Recovery = &socketio.Recovery{} })

@@ -10,14 +10,14 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// Auth returns the auth payload of the client: an object, which is empty if the client has sent none.
+// Auth returns the auth payload of the client. It is an object, which is empty if the client has sent none.
 func (s *Socket) Auth() backplane.Value { return s.auth }
 
-// Header returns the headers of the request that has opened the connection.
+// Header returns the headers of the request that opened the connection.
 func (s *Socket) Header() http.Header { return s.client.Conn().Handshake().Header }
 
-// Query returns the query of the request that has opened the connection. It includes Engine.IO's parameters, such
-// as EIO and transport.
+// Query returns the query parameters of the request that opened the connection. They include those of Engine.IO,
+// such as EIO and transport.
 func (s *Socket) Query() url.Values {
 	if u := s.client.Conn().Handshake().URL; u != nil {
 		return u.Query()
@@ -28,8 +28,9 @@ func (s *Socket) Query() url.Values {
 // dateFormat is the format in which JavaScript writes a date.
 const dateFormat = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
 
-// Handshake returns how the client has connected, in the form that Socket.IO has on all nodes: names of headers
-// are in lower case, what comes several times in a header is joined by commas, and in the query it is a list.
+// Handshake returns the details of the request with which the client connected, in the same form as Socket.IO, on
+// all nodes. The names of headers are in lower case. If a header occurs several times, its values are joined by
+// commas (cookies by semicolons). If a query parameter occurs several times, its value is a list.
 func (s *Socket) Handshake() backplane.Handshake {
 	request := s.client.Conn().Handshake()
 	issued := time.UnixMilli(s.issued)

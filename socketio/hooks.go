@@ -6,8 +6,8 @@ import (
 	"github.com/backplane-go/backplane/internal/guard"
 )
 
-// isolateHooks wraps the functions of the configuration, and its Sessions, so that any goroutine can call them. A
-// panic is reported, and the result is the safe one, such as a refusal.
+// isolateHooks wraps the functions of the configuration, and its Sessions, so that any goroutine can call them. If
+// such a function panics, the panic is reported and the wrapper returns a safe result, such as a refusal.
 func (e *environment) isolateHooks() {
 	c := &e.config
 	if f := c.Admit; f != nil {

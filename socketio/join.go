@@ -11,7 +11,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// refuse ends a socket that has not joined its namespace. It tells the client why if err is not nil.
+// refuse ends a socket that has not joined its namespace. If err is not nil, the client is sent the reason.
 func (s *Socket) refuse(err error) {
 	superseded := !s.state.CompareAndSwap(client.Connecting, client.Disconnected)
 	if s.roster != nil {
@@ -30,7 +30,7 @@ func (s *Socket) refuse(err error) {
 	}
 }
 
-// refuse tells a client why it cannot join a namespace. id is that of its socket, if there is one.
+// refuse sends a client the reason why it cannot join a namespace. id is the id of its socket, if there is one.
 func (e *environment) refuse(c *client.Client, namespace, id string, err error) {
 	err = guard.Error(err)
 	payload := struct {
@@ -72,7 +72,7 @@ func (e *environment) sendPacket(c *client.Client, p *parser.Packet) {
 	c.Send(frame, engineio.SendOptions{})
 }
 
-// greeting is the payload of the packet that tells a client that it has joined.
+// greeting is the payload of the CONNECT packet that tells a client that it has joined a namespace.
 type greeting struct {
 	SID string `json:"sid"`
 	PID string `json:"pid,omitempty"`
@@ -87,7 +87,7 @@ func (s *Socket) join() bool {
 	}
 	data, err := backplane.NewValue(greeting{SID: s.id, PID: pid})
 	if err != nil {
-		return false // does not happen: two strings can be encoded
+		return false // cannot happen: two strings can be encoded
 	}
 	hello, _, err := encoder.Encode(&parser.Packet{Type: parser.Connect, Namespace: s.name, ID: parser.NoID,
 		Data: data})

@@ -77,7 +77,7 @@ func pairOn(t testing.TB, hub *memory.Hub, change ...func(*socketio.Config)) (a,
 	return a, b
 }
 
-// events are things that have happened, in order.
+// events is a queue of things that have happened.
 type events[T any] struct{ c chan T }
 
 func newEvents[T any]() *events[T] { return &events[T]{c: make(chan T, 16_384)} }
@@ -91,7 +91,7 @@ func (e *events[T]) next(t testing.TB) T {
 	case v := <-e.c:
 		return v
 	case <-time.After(patience):
-		require.FailNow(t, "no event arrives")
+		require.FailNow(t, "an event was wanted, and none has arrived")
 		panic("unreachable")
 	}
 }
@@ -137,7 +137,7 @@ func dial(t testing.TB, n *node, query ...string) *peer {
 		_ = conn.Close()
 		<-done
 	})
-	require.True(t, strings.HasPrefix(p.next(), "open:0{"), "the first packet opens the session")
+	require.True(t, strings.HasPrefix(p.next(), "open:0{"), "the first packet must open the session")
 	return p
 }
 

@@ -15,13 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// layers are the files of the package, from the ground up. A server has namespaces, a namespace has sockets, and
-// a socket has a client, which is a package of its own. A file knows its own layer and those below it.
+// layers are the files of the package, from the ground up. A server has namespaces, a namespace has sockets, and a
+// socket has a client, which is a package of its own. A file uses only its own layer and the layers below it.
 var layers = []struct {
 	name  string
 	files []string
 }{
-	{"what all parts share", []string{"audit.go", "config.go", "environment.go", "errors.go", "hooks.go", "id.go",
+	{"shared by all layers", []string{"audit.go", "config.go", "environment.go", "errors.go", "hooks.go", "id.go",
 		"listener_list.go", "quotas.go",
 		"recovery.go", "sessions.go"}},
 	{"sockets", []string{"acks.go", "any.go", "disconnect.go", "emit.go", "endpoint.go", "events.go", "frames.go",
@@ -36,7 +36,7 @@ var layers = []struct {
 		"stats.go", "unjoined.go"}},
 }
 
-// upward are the names that lower layers may use all the same, because the API has them.
+// upward lists the names of higher layers that lower layers may use, because the API requires it.
 var upward = map[string]string{
 	"config.go: Socket":           "a parameter of Config.ReauthenticateSocket",
 	"roster.go: Namespace":        "for Socket.Namespace",
@@ -61,7 +61,7 @@ func TestFilesKnowOnlyLowerLayers(t *testing.T) {
 		if strings.HasSuffix(p, "_test.go") || p == "doc.go" {
 			continue
 		}
-		assert.Contains(t, layerOf, p, "the file is in no layer")
+		assert.Contains(t, layerOf, p, "every file must be in a layer")
 		f, err := parser.ParseFile(fset, p, nil, 0)
 		require.NoError(t, err)
 		files = append(files, f)
@@ -86,9 +86,9 @@ func TestFilesKnowOnlyLowerLayers(t *testing.T) {
 		assert.Contains(t, upward, name, "%s uses %s of %s, a layer above: %q", fset.Position(id.Pos()), object.Name(),
 			to, layers[layerOf[to]].name)
 	}
-	assert.Greater(t, found, 3000, "names that were found")
+	assert.Greater(t, found, 3000, "number of names that were checked")
 	for name := range maps.Keys(upward) {
-		assert.True(t, used[name], "%s is allowed and not used", name)
+		assert.True(t, used[name], "the exception %s must be used, or be removed", name)
 	}
 }
 

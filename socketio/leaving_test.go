@@ -22,7 +22,7 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// ways are the ways to serve a server. They differ in what reads from the connections.
+// ways are the ways to run a server. They differ in the code that reads from the connections.
 var ways = map[string]func(testing.TB, *socketio.Server) net.Listener{
 	"HTTPServer": func(t testing.TB, s *socketio.Server) net.Listener {
 		h := httptest.NewServer(s)
@@ -160,8 +160,8 @@ func waiting(s *socketio.Server, acknowledged bool) (began, ended *events[string
 	return began, ended
 }
 
-// The server notices when a client leaves, whatever the client's handlers do. It ends what they wait for, and
-// frees the client's memory.
+// The server notices when a client leaves, whatever the client's handlers do. It ends their contexts, and frees the
+// client's memory.
 func TestEndOfAClientIsNoticedBehindEvents(t *testing.T) {
 	for way := range ways {
 		for how, leave := range leave {
@@ -199,7 +199,7 @@ func TestEndOfAClientIsNoticedBehindEvents(t *testing.T) {
 						_ = c.tcp.Close()
 					}
 					assert.Eventually(t, func() bool { return descriptors(t) <= before }, patience, 5*time.Millisecond,
-						"descriptors are left: %d, before %d", descriptors(t), before)
+						"all file descriptors must be closed: %d are open, before: %d", descriptors(t), before)
 				})
 			}
 		}
@@ -216,7 +216,7 @@ func descriptors(t testing.TB) int {
 	return len(open)
 }
 
-// The server also notices when a polling client leaves whose request waits for handlers.
+// The server also notices when a polling client leaves while its request waits for handlers.
 func TestEndOfAPollingClientIsNoticedBehindEvents(t *testing.T) {
 	for _, way := range []string{"HTTPServer", "Serve", "TLS"} {
 		for _, how := range []string{"GivesUp", "Mute"} {
@@ -294,8 +294,8 @@ func (c *pollingClient) status(t testing.TB) int {
 	return response.StatusCode
 }
 
-// A client is not disconnected because its handlers are slow, however much it has sent, and none of its events is
-// lost.
+// A client is not disconnected because its handlers are slow, no matter how much it has sent, and none of its
+// events is lost.
 func TestClientWithASlowHandlerIsKept(t *testing.T) {
 	for way := range ways {
 		for name, size := range map[string]int{"LittleIsSent": 10, "MoreThanIsReadAhead": 2000} {
@@ -334,8 +334,8 @@ func TestClientWithASlowHandlerIsKept(t *testing.T) {
 						_, _ = c.Write(textFrames(fmt.Sprintf(`42["x",%d,"%s"]`, i, strings.Repeat("x", size))))
 					}
 				}()
-				time.Sleep(5 * time.Second) // twice the time in which a client has to answer
-				require.Equal(t, 1, s.SocketsCount(), "the client was disconnected")
+				time.Sleep(5 * time.Second) // longer than PingInterval and PingTimeout together
+				require.Equal(t, 1, s.SocketsCount(), "the client must stay connected")
 				close(hold)
 				for i := range events {
 					require.Equal(t, i, got.next(t))
@@ -371,7 +371,8 @@ func TestMemoryOfUnhandledEventsIsBounded(t *testing.T) {
 					}
 				}
 			}
-			assert.Less(t, heap()-before, clients*(2*limit+(1<<20)), "bytes in use while events wait for handlers")
+			assert.Less(t, heap()-before, clients*(2*limit+(1<<20)),
+				"number of bytes in use while events wait for handlers")
 			for _, c := range all {
 				_ = c.tcp.Close()
 			}
@@ -380,7 +381,7 @@ func TestMemoryOfUnhandledEventsIsBounded(t *testing.T) {
 			}
 			require.Eventually(t, func() bool { return s.ClientsCount() == 0 }, patience, time.Millisecond)
 			assert.Eventually(t, func() bool { return heap()-before < 4<<20 }, patience, 50*time.Millisecond,
-				"bytes of clients that have left")
+				"number of bytes in use after the clients have left")
 		})
 	}
 }

@@ -29,7 +29,7 @@ func notNil[F any](f F) F {
 	return f
 }
 
-// drop removes the function that f points to. It returns false if it was removed before.
+// drop removes the function that f points to. It returns false if the function was removed before.
 func (l *funcList[F]) drop(f *F) bool {
 	before := len(*l)
 	*l = slices.DeleteFunc(slices.Clone(*l), func(e *F) bool { return e == f })

@@ -60,7 +60,7 @@ func TestOffAllRemovesAllHandlers(t *testing.T) {
 	s.OffAll()
 	assert.Empty(t, s.EventNames())
 	p.send(`2["a"]`)
-	assert.Equal(t, "any a", got.next(t), "as in Node.js, the listeners of OnAny stay")
+	assert.Equal(t, "any a", got.next(t), "as in Node.js, the functions of OnAny must stay")
 	s.Disconnect(true)
 	require.Equal(t, "closed", lastOf(p))
 	got.none(t)

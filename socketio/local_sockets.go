@@ -13,8 +13,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// localSockets is what the cluster sees of a namespace on this node: the registry, with methods that encode an
-// event once for all sockets.
+// localSockets is a namespace on this node as the cluster sees it: the registry, with methods that encode an event
+// once for all sockets.
 type localSockets struct {
 	*backplane.Registry
 	ns *Namespace
@@ -40,7 +40,7 @@ func (l *localSockets) Broadcast(p *backplane.Packet, to backplane.Selector) {
 	}
 }
 
-// sendWithOffset is send with recovery.
+// sendWithOffset is like send, for a namespace with recovery.
 func (l *localSockets) sendWithOffset(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions) error {
 	log := l.ns.log
 	log.mu.Lock()
@@ -70,7 +70,8 @@ func (l *localSockets) send(p *backplane.Packet, to backplane.Selector, o engine
 	return err
 }
 
-// selected calls f once for each selected socket, including those that the middlewares have not decided about.
+// selected calls f once for each selected socket, including pending sockets, about which the middlewares have not
+// decided yet.
 func (l *localSockets) selected(to backplane.Selector, f func(*Socket)) {
 	pending := l.ns.pending.in(to)
 	l.Each(to, func(m backplane.Socket) {
@@ -138,8 +139,8 @@ func (l *localSockets) callOutgoingListeners(p *backplane.Packet, to backplane.S
 	}
 }
 
-// sendable reports whether clients accept the event. A client would close its connection if another node sent a
-// reserved event.
+// sendable reports whether clients accept the event. Another node might send a reserved event, for which a client
+// would close its connection.
 func (ns *Namespace) sendable(p *backplane.Packet) bool {
 	if !fault.Reserved(p.Args.Event()) {
 		return true

@@ -18,7 +18,7 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// logbook keeps the lines of a log.
+// logbook stores the lines of a log.
 type logbook struct {
 	mu    sync.Mutex
 	lines []string
@@ -44,7 +44,7 @@ func (l *logbook) about(text string) []string {
 	return lines
 }
 
-// Lines of the log and texts of errors stay short, however much a client sends.
+// Log lines and error texts stay short, no matter how much a client sends.
 func TestClientsDoNotFillTheLog(t *testing.T) {
 	const long, most = 100_000, 4 << 10
 	letters, digits := strings.Repeat("n", long), strings.Repeat("7", long)

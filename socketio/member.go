@@ -7,7 +7,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 )
 
-// member is a Socket as the registry knows it.
+// member is a Socket as the registry sees it.
 type member Socket
 
 var (

@@ -10,12 +10,12 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/handler"
 )
 
-// Namespace is an audience: the clients that have joined it, on all nodes. It has the methods of a
-// backplane.Namespace and of a backplane.Target, which act on all of these clients or on those in a room. It is
-// safe for concurrent use.
+// Namespace is a Socket.IO namespace: the clients that have joined it, on all nodes. It has the methods of a
+// backplane.Namespace and of a backplane.Target, which act on all of these clients or on the clients in some rooms.
+// It is safe for concurrent use.
 //
-// Functions given to OnConnection, Use and the other methods here are called for clients that join later, in the
-// order in which they were given.
+// The functions that are added with OnConnection and Use are called for clients that join later, in the order in
+// which they were added.
 type Namespace struct {
 	*backplane.Namespace
 	roster
@@ -37,16 +37,16 @@ type Namespace struct {
 	rooms      roomEvents
 }
 
-// reservation says who needs a namespace.
+// reservation says whether a namespace is still needed.
 type reservation struct {
 	users   int  // clients that have joined the namespace, or are about to
-	dynamic bool // a client has opened it, and the application has not asked for it
+	dynamic bool // a client has opened it, and the application has not called Of for it
 	closes  bool // it is closed, or about to be, while the server goes on
 }
 
-// namespaceOwner is the server, as a namespace knows it. It keeps the namespaces that are open.
+// namespaceOwner is the server as a namespace sees it. It keeps the namespaces that are open.
 type namespaceOwner interface {
-	// release is called when a client that reserve was called for has left the namespace, or may not join it.
+	// release is called when a client for which the namespace was reserved has left it, or may not join it.
 	release(*Namespace)
 	// close closes a namespace.
 	close(context.Context, *Namespace) error
@@ -74,8 +74,8 @@ func (ns *Namespace) Name() string { return ns.name }
 // Server returns the server.
 func (ns *Namespace) Server() *Server { return ns.server }
 
-// OnConnection calls f for each client that joins the namespace, before any of its events is handled. off removes
-// f.
+// OnConnection calls f for each client that joins the namespace, before any event of the client is handled. off
+// removes f.
 func (ns *Namespace) OnConnection(f func(*Socket)) (off func()) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -87,19 +87,20 @@ func (ns *Namespace) OnConnection(f func(*Socket)) (off func()) {
 	}
 }
 
-// Use makes f decide about each client that wants to join. An error refuses the client: it gets a connect_error
-// with the error's text as the message and, for an *Error, with its Data. f may block, and may call methods of
-// the socket such as Join, SetData and On. What f emits to the socket, or to a room that the socket has joined,
-// reaches the client after it is connected, in order. It is dropped if the client is refused.
+// Use adds f as a middleware, which decides whether a client may join. If f returns an error, the client is
+// refused: it gets a connect_error with the error's text as the message and, for an *Error, with its Data. f may
+// block, and may call methods of the socket such as Join, SetData and On. Events that f emits to the socket, or to
+// a room that the socket has joined, reach the client after it has connected, in order. They are dropped if the
+// client is refused.
 func (ns *Namespace) Use(f func(*Socket) error) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	ns.middleware = append(ns.middleware, notNil(f))
 }
 
-// OnServerSide calls fn for an event that another node sends with ServerSideEmit. fn has the form that Socket.On
-// takes. Its first call of ack, if it has one, answers ServerSideEmitWithAck. fn must not block: messages of
-// other nodes wait for it. off removes fn. OnServerSide panics if fn has another form.
+// OnServerSide calls fn for each event with this name that another node sends with ServerSideEmit. fn has the same
+// form as for Socket.On. The first call of its ack, if it has one, answers ServerSideEmitWithAck. fn must not
+// block: messages from other nodes wait for it. off removes fn. OnServerSide panics if fn has another form.
 func (ns *Namespace) OnServerSide(event string, fn any) (off func()) {
 	h := mustHandler("OnServerSide", event, fn)
 	ns.mu.Lock()
@@ -116,29 +117,29 @@ func (ns *Namespace) OnServerSide(event string, fn any) (off func()) {
 	}
 }
 
-// OffServerSide removes all functions that OnServerSide was given for an event.
+// OffServerSide removes all functions that were added with OnServerSide for an event.
 func (ns *Namespace) OffServerSide(event string) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	delete(ns.serverSide, event)
 }
 
-// Sockets returns the clients of this node, in the order in which they have connected. FetchSockets finds those
-// of all nodes.
+// Sockets returns the sockets of this node, in the order in which they connected. FetchSockets returns those of all
+// nodes.
 func (ns *Namespace) Sockets() []*Socket { return ns.sockets() }
 
-// Socket returns this node's client with this id, nil if there is none.
+// Socket returns the socket of this node with this id, or nil if there is none.
 func (ns *Namespace) Socket(id string) *Socket { return ns.find(id) }
 
-// SocketsCount returns the number of clients of this node.
+// SocketsCount returns the number of sockets of this node.
 func (ns *Namespace) SocketsCount() int { return ns.registry.Len() }
 
-// Rooms returns the names of this node's rooms. They include the rooms of single clients, whose names are the
-// clients' ids.
+// Rooms returns the names of the rooms on this node. They include the room of each socket that is named after the
+// socket's id.
 func (ns *Namespace) Rooms() []string { return ns.registry.Rooms() }
 
-// Close disconnects the namespace's clients of this node, and leaves the cluster's namespace. Clients cannot join
-// the namespace any more until it is opened again.
+// Close disconnects the clients of this node from the namespace, and closes the namespace on this node of the
+// cluster. Clients cannot join it any more until it is opened again.
 func (ns *Namespace) Close(ctx context.Context) error { return ns.owner.close(ctx, ns) }
 
 // listeners returns the functions of Use and OnConnection.

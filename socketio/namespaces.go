@@ -13,12 +13,12 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// Of returns the namespace with this name, and opens it if necessary. A missing slash in front is added. Clients
-// can join the namespace from then on. Of waits until the node receives what other nodes send there, but no
-// longer than 5 s: when the bus is down, the clients of this node can use the namespace all the same.
+// Of returns the namespace with this name, and opens it if necessary. If the name has no leading slash, Of adds it.
+// Clients can join the namespace from then on. Of waits until the node receives the messages of other nodes in the
+// namespace, but no longer than 5 s: even when the bus is down, the clients of this node can use the namespace.
 //
-// Of panics for a name that the cluster's bus cannot carry, and for a namespace that was opened in the cluster
-// without the Server.
+// Of panics if the cluster's bus cannot carry the name, or if the namespace was opened with backplane.Cluster
+// instead of the Server.
 func (s *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
@@ -41,16 +41,16 @@ func (s *Server) Of(name string) *Namespace {
 	return ns
 }
 
-// OfFunc lets clients join every namespace that allow accepts. allow gets the name and the client's auth payload.
-// The namespace is opened when the first client joins it. It is closed when the last client of this node has left
-// it, unless Config.KeepEmptyNamespaces is set or the application has called Of for it; see ParentNamespace. Any
-// goroutine may call allow; only the client waits for it.
+// OfFunc lets clients join every namespace for which allow returns true. allow gets the name and the client's auth
+// payload. The namespace is opened when the first client joins it. It is closed when the last client of this node
+// has left it, unless Config.KeepEmptyNamespaces is set or the application has called Of for it; see
+// ParentNamespace. allow may be called on any goroutine. Only the client that wants to join waits for it.
 func (s *Server) OfFunc(allow func(name string, auth backplane.Value) bool) *ParentNamespace {
 	return s.addParent(&ParentNamespace{env: &s.env, allow: allow})
 }
 
-// OfPattern is OfFunc for the names that pattern matches. Of returns a namespace of the ParentNamespace for these
-// names, too.
+// OfPattern is like OfFunc, for the names that pattern matches. If Of opens a namespace with such a name, it
+// belongs to the ParentNamespace, too.
 func (s *Server) OfPattern(pattern *regexp.Regexp) *ParentNamespace {
 	return s.addParent(&ParentNamespace{env: &s.env, pattern: pattern})
 }
@@ -111,7 +111,8 @@ func (s *Server) enter(name string, auth backplane.Value) (*Namespace, error) {
 	return ns, nil
 }
 
-// patternFor returns the parent of a namespace that the application asks for.
+// patternFor returns the parent for a namespace that the application opens: the first whose pattern matches, or
+// nil.
 func (s *Server) patternFor(name string) *ParentNamespace {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,11 +124,13 @@ func (s *Server) patternFor(name string) *ParentNamespace {
 	return nil
 }
 
-// maxDynamicName is the most bytes of the name of a namespace that a client can open. Buses may allow less.
+// maxDynamicName is the maximum length of the name of a namespace that a client can open, in bytes. Buses may allow
+// less.
 const maxDynamicName = 1024
 
 // reserve returns the namespace with this name, or opens it as a child of the parent that find returns. The
-// namespace stays open until it is released. dynamic: a client wants it.
+// namespace stays open until it is released. dynamic is true if a client wants to join it, and false if the
+// application has called Of.
 func (s *Server) reserve(name string, dynamic bool, find func(string) *ParentNamespace) (*Namespace, error) {
 	if ns := s.existing(name); ns != nil {
 		return ns, nil
@@ -142,7 +145,8 @@ func (s *Server) reserve(name string, dynamic bool, find func(string) *ParentNam
 	return s.create(name, parent, dynamic)
 }
 
-// existing returns an open namespace, reserved, or nil. It waits for one that is being closed.
+// existing returns the open namespace with this name and reserves it. It returns nil if there is none. It waits
+// while the namespace is being closed.
 func (s *Server) existing(name string) *Namespace {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,8 +165,8 @@ func (s *Server) existing(name string) *Namespace {
 	}
 }
 
-// create opens a namespace, reserved, unless it is open. With ErrServerClosed it returns one on which nothing
-// works.
+// create opens a namespace, unless it is open, and reserves it. If the server is closed, create returns
+// ErrServerClosed and a namespace that is closed, too.
 func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Namespace, error) {
 	for {
 		if ns := s.existing(name); ns != nil {
@@ -221,12 +225,12 @@ func (s *Server) countDynamic(ns *Namespace, n int) {
 	}
 }
 
-// readyTimeout bounds how long Of and clients wait for a new namespace, and how long the last client waits for it
-// to close.
+// readyTimeout limits how long Of and clients wait for a new namespace, and how long the last client waits until it
+// is closed.
 const readyTimeout = 5 * time.Second
 
-// waitReady waits, the first time, until the namespace receives what other nodes send. It gives up after
-// readyTimeout, so that the clients of this node reach each other while the bus is down.
+// waitReady waits, when it is called first, until the namespace receives the messages of other nodes. It gives up
+// after readyTimeout, so that the clients of this node reach each other while the bus is down.
 func (ns *Namespace) waitReady() {
 	if ns.ready.Load() {
 		return
@@ -260,14 +264,15 @@ func (t *namespaceTable) isClosing(ns *Namespace) bool {
 	return ns.closes
 }
 
-// release implements namespaceOwner. The last client of a namespace that a client has opened closes it.
+// release implements namespaceOwner. When the last client leaves a namespace that a client has opened, release
+// closes the namespace.
 func (t *namespaceTable) release(ns *Namespace) {
 	t.mu.Lock()
 	ns.users--
 	empty := ns.users == 0 && !ns.closes && !t.closed && ns.dynamic && !t.env.config.KeepEmptyNamespaces
 	if empty && ns.log != nil {
 		if wait := ns.log.recoverable(); wait > 0 {
-			ns.users++ // for the clients that may come back
+			ns.users++ // for the clients that may reconnect
 			time.AfterFunc(wait, func() { t.release(ns) })
 			empty = false
 		}
@@ -285,7 +290,8 @@ func (t *namespaceTable) release(ns *Namespace) {
 	}
 }
 
-// shut leaves the cluster's namespace and forgets ns. It is called once ns.closes is set or the server is closed.
+// shut closes the cluster's namespace and removes ns from the server. It is called once ns.closes is set or the
+// server is closed.
 func (s *Server) shut(ctx context.Context, ns *Namespace) error {
 	var err error
 	ns.closing.Do(func() {

@@ -197,7 +197,7 @@ func (c *official) event(e officialEvent) {
 
 func (c *official) emit(e officialEvent) {
 	last, isString := e.args[len(e.args)-1].(string)
-	require.True(c.t, isString, "every event has an offset: %v", e.args)
+	require.True(c.t, isString, "every event must have an offset: %v", e.args)
 	defer func() { c.offset = last }()
 	c.listener(e.args[0].(string), slices.Clip(e.args[1:len(e.args)-1]))
 }

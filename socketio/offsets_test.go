@@ -88,7 +88,8 @@ func TestEveryEventHasAnOffset(t *testing.T) {
 					_, list, _ := strings.Cut(packet, "[")
 					var got []any
 					require.NoError(t, json.Unmarshal([]byte("["+list), &got), packet)
-					require.Len(t, got, 1+len(args)+1, "%s of %v: the offset comes behind: %s", name, args, packet)
+					require.Len(t, got, 1+len(args)+1, "%s of %v: the offset must be an additional last argument: %s",
+						name, args, packet)
 					require.NotEqual(t, "text", got[len(got)-1])
 					if len(args) > 0 {
 						if _, binary := args[0].([]byte); binary {

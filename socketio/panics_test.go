@@ -17,7 +17,7 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// hostile is an error, and a value, whose methods panic, also when it is nil.
+// hostile is an error, and a value, whose methods panic, even if it is nil.
 type hostile struct{ p *int }
 
 func (h *hostile) Error() string               { return fmt.Sprint(*h.p) }
@@ -45,7 +45,7 @@ var decode func() // TestFailingFunctions sets it, so that test is not parallel
 
 func (*readsItself) UnmarshalJSON([]byte) error { decode(); return nil }
 
-// harms are what a function of the application can do to its caller.
+// harms are the ways in which a function of the application can fail.
 var harms = map[string]func(){
 	"Panic":          func() { panic("told to") },
 	"PanicOfAnError": func() { panic(&socketio.Error{Message: "told to"}) },
@@ -56,8 +56,8 @@ var harms = map[string]func(){
 	"Goexit":         runtime.Goexit,
 }
 
-// stage is what an act needs: two nodes, of which the first has the failing function. The client p has joined the
-// first; s is its socket.
+// stage is the fixture of a test case: two nodes, a and b. The failing function is on a. The client p has joined a;
+// s is its socket.
 type stage struct {
 	t    *testing.T
 	a, b *node
@@ -68,7 +68,8 @@ type stage struct {
 
 const failed = `[{"error":"internal error"}]`
 
-// acts lead to a call of a failing function. Each has the name that the report gives to the function.
+// acts are the test cases: each makes the server call a failing function. event is the name of the function in the
+// report.
 var acts = map[string]struct {
 	event string
 	play  func(s stage)
@@ -195,7 +196,7 @@ var acts = map[string]struct {
 			}
 		})
 		require.NoError(s.t, s.b.SocketsJoin(s.t.Context(), "r"))
-		eventually(s.t, "it has joined", func() bool { return len(s.s.Rooms()) == 2 })
+		eventually(s.t, "the socket has joined the room", func() bool { return len(s.s.Rooms()) == 2 })
 	}},
 	"OnServerSide": {"e", func(s stage) {
 		s.a.OnServerSide("e", s.harm)
@@ -280,13 +281,13 @@ func TestFailingFunctions(t *testing.T) {
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
-				require.NoError(t, a.Shutdown(ctx), "no client is left to wait for")
+				require.NoError(t, a.Shutdown(ctx), "Shutdown must not wait: no client is left")
 			})
 		}
 	}
 }
 
-// An error whose methods panic is a bug of the application. The client does not get its text.
+// An error whose methods panic is a bug in the application. The client does not get its text.
 func TestErrorsWhoseMethodsPanic(t *testing.T) {
 	for name, err := range map[string]error{
 		"TypedNil":         (*hostile)(nil),
@@ -349,7 +350,7 @@ func TestErrorsWhoseMethodsPanic(t *testing.T) {
 	}
 }
 
-// ErrorHandler, Audit and the log's handler may fail, too.
+// ErrorHandler, Audit and the handler of the log may fail, too.
 func TestFailingReports(t *testing.T) {
 	for how, harm := range harms {
 		t.Run(how, func(t *testing.T) {
@@ -435,7 +436,7 @@ func TestFailingSessions(t *testing.T) {
 			}
 			failed("Sessions.Append")
 			failed("Sessions.Restore")
-			eventually(t, "the first has gone", func() bool { return a.SocketsCount() == 1 })
+			eventually(t, "the first client has left", func() bool { return a.SocketsCount() == 1 })
 		})
 	}
 }

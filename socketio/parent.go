@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// ParentNamespace stands for namespaces that are opened when a client joins them. A new namespace gets the
+// ParentNamespace represents dynamic namespaces: each is opened when a client joins it. A new namespace gets the
 // functions that the parent has at that time. It is closed when the last client of this node has left it, unless
 // Config.KeepEmptyNamespaces is set or the application has called Of for it.
 //
@@ -29,7 +29,7 @@ type ParentNamespace struct {
 }
 
 // OnConnection calls f for each client that joins a namespace that is opened from now on. See
-// Namespace.OnConnection. off removes f for the namespaces that are opened after it.
+// Namespace.OnConnection. off removes f from the parent; namespaces that are open already keep it.
 func (p *ParentNamespace) OnConnection(f func(*Socket)) (off func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -41,7 +41,7 @@ func (p *ParentNamespace) OnConnection(f func(*Socket)) (off func()) {
 	}
 }
 
-// Use makes f decide about the clients of the namespaces that are opened from now on. See Namespace.Use.
+// Use adds f as a middleware of the namespaces that are opened from now on. See Namespace.Use.
 func (p *ParentNamespace) Use(f func(*Socket) error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,13 +10,13 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// ParentTarget is a backplane.Target in each namespace of a ParentNamespace that is open on this node. It
-// includes the clients of these namespaces on other nodes, but not namespaces that are open on other nodes only.
-// It is immutable: its methods return a new ParentTarget. If several namespaces fail, the error wraps all of
-// their errors.
+// ParentTarget selects the same sockets as a backplane.Target, in each namespace of a ParentNamespace that is open
+// on this node. It includes the clients of these namespaces on other nodes, but not namespaces that are open only
+// on other nodes. It is immutable: its methods return a new ParentTarget. If several namespaces fail, the error
+// wraps all of their errors.
 //
-// FetchSockets, EmitWithAck and the like ask all namespaces at the same time, and return all answers together.
-// Node.js's ParentNamespace does not have these methods.
+// FetchSockets, EmitWithAck and ServerSideEmitWithAck ask the namespaces at the same time, and return all answers
+// together. Node.js's ParentNamespace does not have these methods.
 type ParentTarget struct {
 	parent *ParentNamespace
 	target func(backplane.Target) backplane.Target // nil: without changes
@@ -34,28 +34,28 @@ func (t ParentTarget) then(change func(backplane.Target) backplane.Target) Paren
 	return t
 }
 
-// To targets the sockets in at least one of rooms. See backplane.Target.
+// To targets the sockets that are in at least one of the rooms. See backplane.Target.
 func (t ParentTarget) To(rooms ...string) ParentTarget {
 	rooms = slices.Clone(rooms)
 	return t.then(func(target backplane.Target) backplane.Target { return target.To(rooms...) })
 }
 
-// In is To.
+// In is a synonym for To.
 func (t ParentTarget) In(rooms ...string) ParentTarget { return t.To(rooms...) }
 
-// Except leaves out the sockets in one of rooms.
+// Except excludes the sockets that are in one of the rooms.
 func (t ParentTarget) Except(rooms ...string) ParentTarget {
 	rooms = slices.Clone(rooms)
 	return t.then(func(target backplane.Target) backplane.Target { return target.Except(rooms...) })
 }
 
-// Local excludes all other nodes.
+// Local restricts the target to the sockets of this node.
 func (t ParentTarget) Local() ParentTarget { return t.then(backplane.Target.Local) }
 
 // Volatile lets the event be dropped for clients that cannot receive it at once.
 func (t ParentTarget) Volatile() ParentTarget { return t.then(backplane.Target.Volatile) }
 
-// Compress says whether the event is compressed for clients whose connection can be compressed.
+// Compress sets whether the event is compressed for clients whose connection supports compression.
 func (t ParentTarget) Compress(compress bool) ParentTarget {
 	return t.then(func(target backplane.Target) backplane.Target { return target.Compress(compress) })
 }
@@ -120,7 +120,7 @@ func (t ParentTarget) FetchSockets(ctx context.Context) ([]*backplane.RemoteSock
 	})
 }
 
-// maxConcurrent is the most namespaces that a ParentTarget acts on at the same time.
+// maxConcurrent is the maximum number of namespaces that a ParentTarget acts on at the same time.
 const maxConcurrent = 64
 
 // each calls f for the target in each namespace, concurrently.
@@ -158,7 +158,7 @@ func (t ParentTarget) each(f func(backplane.Target) error) error {
 	return errors.Join(errs...)
 }
 
-// gather is each for functions that return answers.
+// gather is like each, for functions that return answers. It returns all answers together.
 func gather[T any](t ParentTarget, f func(backplane.Target) ([]T, error)) ([]T, error) {
 	var mu sync.Mutex // guards all
 	var all []T

@@ -21,7 +21,7 @@ func TestParentNamespaceTargetsItsChildren(t *testing.T) {
 	sockets := make(map[string]*socketio.Socket)
 	joined := newEvents[*socketio.Socket]()
 	parent.OnConnection(joined.add)
-	never := parent.OnConnection(func(*socketio.Socket) { t.Error("it was removed") })
+	never := parent.OnConnection(func(*socketio.Socket) { t.Error("the removed function was called") })
 	never()
 
 	p, q := dial(t, a), dial(t, b)
@@ -59,7 +59,7 @@ func TestParentNamespaceTargetsItsChildren(t *testing.T) {
 	p.expect(`2/room-1,["one"]`)
 	require.NoError(t, parent.Except("banned").Local().Volatile().Emit(ctx, "local"))
 	p.expect(`2/room-1,["local"]`)
-	require.NoError(t, parent.To().Emit(ctx, "nobody"), "no rooms select no socket")
+	require.NoError(t, parent.To().Emit(ctx, "nobody"), "To without rooms must select no sockets")
 	require.NoError(t, parent.In([]string{}...).DisconnectSockets(ctx, true))
 
 	found, err := parent.FetchSockets(ctx)

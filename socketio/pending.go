@@ -21,8 +21,8 @@ type waitingEvent struct {
 	offset  string
 }
 
-// deliver sends a frame to the client, or lets it wait until the client has been greeted. It returns false if the
-// frame was dropped.
+// deliver sends a frame to the client, or keeps it in the backlog until the client has been greeted. It returns
+// false if the frame was dropped.
 func (s *Socket) deliver(f *wsframe.Frame, o engineio.SendOptions, offset string) bool {
 	if s.state.Load() == client.Connected {
 		return s.client.Send(f, o)
@@ -82,7 +82,7 @@ func (p *pendingSockets) add(s *Socket) {
 	p.count.Store(int32(len(p.all)))
 }
 
-// remove removes a socket that is in the registry now, or was refused.
+// remove removes a socket that was added to the registry or was refused.
 func (p *pendingSockets) remove(s *Socket) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,8 +90,8 @@ func (p *pendingSockets) remove(s *Socket) {
 	p.count.Store(int32(len(p.all)))
 }
 
-// in returns the selected sockets. A caller that needs the sockets in the registry, too, has to look there
-// afterwards: a socket enters the registry before it is removed here.
+// in returns the selected sockets. A caller that also needs the sockets in the registry has to read the registry
+// after this call: a socket is added to the registry before it is removed here.
 func (p *pendingSockets) in(to backplane.Selector) (selected []*Socket) {
 	if p.count.Load() == 0 || len(to.Rooms) == 0 {
 		return nil

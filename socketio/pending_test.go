@@ -34,7 +34,7 @@ func TestEventsOfAMiddlewareArriveAfterTheConnection(t *testing.T) {
 				require.NoError(t, s.Volatile().Emit("fourth"))
 				_, err := s.EmitWithAck(t.Context(), "never")
 				require.ErrorIs(t, err, socketio.ErrDisconnected,
-					"the client cannot answer before the middleware has returned")
+					"EmitWithAck must fail: the client cannot answer before the middleware has returned")
 				return nil
 			})
 			n.OnConnection(func(s *socketio.Socket) { require.NoError(t, s.Emit("fifth")) })
@@ -156,7 +156,7 @@ func TestBacklogOfAPendingSocketIsBounded(t *testing.T) {
 	})
 	p := dial(t, n)
 	p.send("0")
-	assert.Equal(t, 9, sent.next(t), "the greeting takes one place")
+	assert.Equal(t, 9, sent.next(t), "one place must be left for the greeting")
 	assert.Equal(t, string(socketio.QuotaSendQueue), reached.next(t).Reason)
 }
 
@@ -191,7 +191,7 @@ func TestZeroSenderReturnsAnError(t *testing.T) {
 		_, err := e.EmitWithAck(t.Context(), "a")
 		require.ErrorAs(t, err, &config)
 		for _, target := range []backplane.Target{e.Broadcast(), e.To("a"), e.In("a"), e.Except("a")} {
-			require.ErrorAs(t, target.Emit(t.Context(), "a"), &config, "a zero target does not select all sockets")
+			require.ErrorAs(t, target.Emit(t.Context(), "a"), &config, "a zero target must not select all sockets")
 		}
 	}
 	require.ErrorAs(t, nobody.Emit("a"), &config)
@@ -203,7 +203,7 @@ func TestSocketTimeout(t *testing.T) {
 	p := connect(t, n)
 	s := joined.next(t)
 	_, err := s.Timeout(0).EmitWithAck(t.Context(), "a")
-	require.ErrorIs(t, err, backplane.ErrTimeout, "no time is left")
+	require.ErrorIs(t, err, backplane.ErrTimeout, "a timeout of 0 must fail at once")
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = s.EmitWithAck(ended, "a")
@@ -217,7 +217,7 @@ func TestSocketTimeout(t *testing.T) {
 	_, err = s.Timeout(-1).EmitWithAck(t.Context(), "a")
 	require.ErrorAs(t, err, &config)
 	require.ErrorAs(t, s.Timeout(-1).Broadcast().Emit(t.Context(), "a"), &config)
-	require.NoError(t, s.Timeout(0).Emit("b"), "an event without acknowledgement does not wait")
+	require.NoError(t, s.Timeout(0).Emit("b"), "Emit must succeed: an event without acknowledgement does not wait")
 	p.expect(`2["b"]`)
 }
 
@@ -259,7 +259,7 @@ func TestAcknowledgementKeepsAllArguments(t *testing.T) {
 	require.NoError(t, r.err)
 	require.Len(t, r.values, 2)
 	for _, v := range r.values {
-		assert.Equal(t, `"first"`, v.String(), "the value of the acknowledgement is its first argument")
+		assert.Equal(t, `"first"`, v.String(), "the value of the acknowledgement must be its first argument")
 		assert.Equal(t, []string{`"first"`, `1`}, texts(v.All()), "from this node and from the other one")
 	}
 

@@ -12,7 +12,7 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// Everything that identifies the client identifies the client behind the proxy.
+// All values that identify the client are those of the client, not those of the proxy.
 func TestClientBehindATrustedProxyIsIdentified(t *testing.T) {
 	audit, again := newEvents[socketio.AuditEvent](), newEvents[*http.Request]()
 	n := serve(t, audited(audit), func(c *socketio.Config) {
@@ -52,5 +52,5 @@ func TestClientBehindATrustedProxyIsIdentified(t *testing.T) {
 		require.NotNil(t, r.TLS)
 	}
 	status, _ = request("GET", "", "")
-	require.Equal(t, 429, status, "the client already has a connection through another proxy")
+	require.Equal(t, 429, status, "the client must be refused: it already has a connection through another proxy")
 }

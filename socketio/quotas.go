@@ -5,10 +5,11 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
-// Quota names a limit. Its text is the reason of a disconnection or refusal, in logs and in Stats.
+// Quota identifies a limit. Its text is the reason that a client receives when it is disconnected or refused. It
+// appears in logs and in Stats, too.
 type Quota = fault.Quota
 
-// The quotas, each with the field of Config that sets the limit.
+// The quotas. The comment of each names the fields of Config that set its limit.
 const (
 	QuotaNamespaces            = quota.Namespaces         // MaxNamespaces
 	QuotaDynamicNamespaces     = quota.DynamicNamespaces  // MaxDynamicNamespaces
@@ -30,7 +31,7 @@ const (
 // QuotaError says which limit was reached.
 type QuotaError = fault.QuotaError
 
-// limit returns the limit of a quota that this package counts. A negative limit is no limit.
+// limit returns the limit of a quota that this package counts. A negative limit means no limit.
 func (c *Config) limit(q Quota) int {
 	switch q {
 	case QuotaNamespaces:
@@ -49,13 +50,13 @@ func (c *Config) limit(q Quota) int {
 	return -1
 }
 
-// over reports whether the quota allows no more than have.
+// over reports whether a count of have has reached the limit of the quota.
 func (c *Config) over(q Quota, have int) bool {
 	limit := c.limit(q)
 	return limit >= 0 && have >= limit
 }
 
-// roomsFit reports whether a socket that is going to join rooms may join more.
+// roomsFit reports whether a socket may be in rooms and in more at the same time.
 func (c *Config) roomsFit(rooms, more []string) bool {
 	bytes := 0
 	for _, list := range [][]string{rooms, more} {

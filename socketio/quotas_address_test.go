@@ -36,7 +36,7 @@ func TestUnjoinedClientsAreBounded(t *testing.T) {
 		idle[9].join("", "")
 		assert.Equal(t, 1, n.Stats().Unjoined)
 		_ = idle[8].conn.Close()
-		eventually(t, "clients that leave make room", func() bool { return n.Stats().Unjoined == 0 })
+		eventually(t, "clients that have left do not count", func() bool { return n.Stats().Unjoined == 0 })
 		assert.EqualValues(t, 8, n.Stats().Reached[socketio.QuotaUnjoined])
 	})
 	t.Run("BytesOfTheirRequestsCount", func(t *testing.T) {

@@ -33,7 +33,7 @@ func TestQuotasAreDocumented(t *testing.T) {
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[socketio.Config]()) {
 		if strings.HasPrefix(f.Name, "Max") {
-			assert.Contains(t, string(page), "`"+f.Name+"`", "the page does not name the limit")
+			assert.Contains(t, string(page), "`"+f.Name+"`", "the page must name the limit")
 		}
 	}
 }

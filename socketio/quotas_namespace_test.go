@@ -17,13 +17,14 @@ import (
 
 var anyName = regexp.MustCompile(`^/`)
 
-// dynamic returns the number of open namespaces besides the main one.
+// dynamic returns the number of open namespaces, not counting the main one.
 func dynamic(n *node) int { return len(n.Namespaces()) - 1 }
 
-// eventually waits for a condition that no event announces.
+// eventually waits until holds returns true. It is for conditions that no event announces. what describes the
+// condition.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	require.Eventually(t, holds, patience, 5*time.Millisecond, what)
+	require.Eventually(t, holds, patience, 5*time.Millisecond, "want: "+what)
 }
 
 func TestNamespacesOfAClientAreBounded(t *testing.T) {
@@ -51,7 +52,7 @@ func TestNamespacesOfAClientAreBounded(t *testing.T) {
 			case strings.HasSuffix(answer, `,{"message":"too many namespaces"}`):
 				refused++
 			default:
-				require.Fail(t, "neither joined nor refused", answer)
+				require.Fail(t, "the client must join or be refused", answer)
 			}
 		}
 		honest.sync("")
@@ -65,10 +66,12 @@ func TestNamespacesOfAClientAreBounded(t *testing.T) {
 	attacker.join("/ns-again", "") // there is room again
 
 	_ = attacker.conn.Close()
-	eventually(t, "its namespaces are closed when it has gone", func() bool { return dynamic(n) == 0 })
+	eventually(t, "the namespaces are closed after their client has disconnected",
+		func() bool { return dynamic(n) == 0 })
 	assert.Empty(t, parent.Children())
 	const kept = 40 // idle workers of the server
-	eventually(t, "and so are their goroutines", func() bool { return runtime.NumGoroutine() <= before+kept })
+	eventually(t, "the goroutines of the namespaces have ended",
+		func() bool { return runtime.NumGoroutine() <= before+kept })
 	honest.sync("")
 }
 
@@ -137,7 +140,7 @@ func TestNamespaceQuotaPerClient(t *testing.T) {
 		for i := range many {
 			p.send("1/ns-%d,", i)
 		}
-		eventually(t, "all are left", func() bool { return dynamic(n) == 0 })
+		eventually(t, "all dynamic namespaces are closed", func() bool { return dynamic(n) == 0 })
 	})
 }
 
@@ -162,7 +165,7 @@ func TestDynamicNamespaceQuota(t *testing.T) {
 	require.Len(t, parent.Children(), 8)
 
 	p.send("1/b,")
-	eventually(t, "the empty one is closed", func() bool { return len(parent.Children()) == 7 })
+	eventually(t, "the empty namespace is closed", func() bool { return len(parent.Children()) == 7 })
 	q.join("/d", "")
 	p.send("0/b,")
 	p.expect("4/b" + refused)
@@ -190,9 +193,9 @@ func TestEmptyNamespaces(t *testing.T) {
 			p.send("0%s,", name)
 			p.expect("4" + name + `,{"message":"` + answer + `"}`)
 		}
-		eventually(t, "they are closed", func() bool { return dynamic(n) == 0 })
+		eventually(t, "the empty namespaces are closed", func() bool { return dynamic(n) == 0 })
 		n.errors.next(t) // the panic
-		require.NoError(t, n.Shutdown(t.Context()), "no client is left")
+		require.NoError(t, n.Shutdown(t.Context()), "Shutdown must succeed: no client is left")
 	})
 	t.Run("OfTheApplicationStayOpen", func(t *testing.T) {
 		n := serve(t)
@@ -206,7 +209,7 @@ func TestEmptyNamespaces(t *testing.T) {
 		for _, name := range []string{"/before", "/after", "/client"} {
 			p.send("1%s,", name)
 		}
-		eventually(t, "only the client's is closed", func() bool { return dynamic(n) == 2 })
+		eventually(t, "only the namespace that the client has opened is closed", func() bool { return dynamic(n) == 2 })
 		p.join("/before", "")
 		p.join("/after", "")
 	})

@@ -38,7 +38,7 @@ func onlyReached(t *testing.T, n *node, quota socketio.Quota) {
 	}
 }
 
-// Each attacker is disconnected for its quota, and another client does not notice.
+// Each attacker is disconnected because of its quota. Another client is not affected.
 func TestClientAboveAQuotaIsDisconnected(t *testing.T) {
 	for name, c := range map[string]struct {
 		quota  socketio.Quota
@@ -109,7 +109,7 @@ func TestClientAboveAQuotaIsDisconnected(t *testing.T) {
 			assert.Equal(t, want, reached(t, audit, socketio.AuditDisconnect).Reason)
 			onlyReached(t, n, c.quota)
 			honest.sync("")
-			eventually(t, "only the honest one is left", func() bool { return n.ClientsCount() == 1 })
+			eventually(t, "only the other client is left", func() bool { return n.ClientsCount() == 1 })
 		})
 	}
 }
@@ -123,7 +123,7 @@ func TestFullSendQueueIsCountedAndAudited(t *testing.T) {
 	for s.Connected() {
 		_ = s.Emit("x", strings.Repeat("x", 100_000)) // until the queue is full
 	}
-	eventually(t, "it is counted", func() bool { return n.Stats().Reached[socketio.QuotaSendQueue] == 1 })
+	eventually(t, "the quota is counted", func() bool { return n.Stats().Reached[socketio.QuotaSendQueue] == 1 })
 }
 
 func TestRoomQuota(t *testing.T) {
@@ -136,7 +136,7 @@ func TestRoomQuota(t *testing.T) {
 		s := joined.next(t)
 		connect(t, n)
 		other := joined.next(t)
-		require.NoError(t, s.Join("1", "2", "3", "4", "5"), "the room of its id does not count")
+		require.NoError(t, s.Join("1", "2", "3", "4", "5"), "the room named after its id must not count")
 		var quota *socketio.QuotaError
 		require.ErrorAs(t, s.Join("6"), &quota)
 		assert.Equal(t, socketio.QuotaError{Quota: socketio.QuotaRooms, Limit: 5}, *quota)
@@ -183,7 +183,8 @@ func TestRoomQuota(t *testing.T) {
 			attacker.send(`2["join","room-%d"]`, i)
 		}
 		honest.sync("")
-		eventually(t, "all are refused", func() bool { return n.Stats().Reached[socketio.QuotaRooms] == wanted-4096 })
+		eventually(t, "all other joins are refused",
+			func() bool { return n.Stats().Reached[socketio.QuotaRooms] == wanted-4096 })
 		assert.Len(t, n.Rooms(), 4096+2)
 	})
 }
@@ -222,7 +223,7 @@ func TestAckQuota(t *testing.T) {
 	}()
 	values, err := n.Timeout(patience).EmitWithAck(ctx, "z")
 	<-done
-	require.Error(t, err, "an acknowledgement is missing")
+	require.Error(t, err, "an error was wanted: one acknowledgement is missing")
 	require.Len(t, values, 1)
 	assert.Equal(t, `"q"`, values[0].String())
 
@@ -248,7 +249,7 @@ func TestAuthPayloadQuota(t *testing.T) {
 	onlyReached(t, n, socketio.QuotaAuthBytes)
 }
 
-// A busy client that is not an attacker reaches none of the default limits.
+// A client that is busy, but not an attacker, reaches none of the default limits.
 func TestBusyClientReachesNoDefaultQuota(t *testing.T) {
 	n := serve(t)
 	joined := connected(n.Namespace)
@@ -327,11 +328,12 @@ func TestDisconnectedClientsFreeTheirMemory(t *testing.T) {
 		p.sendBinary(strings.Repeat("x", 900_000))
 		all = append(all, p)
 	}
-	eventually(t, "half packets are held", func() bool { return n.Stats().QueuedBytes > 32*900_000 })
+	eventually(t, "the incomplete packets are held", func() bool { return n.Stats().QueuedBytes > 32*900_000 })
 	for _, p := range all {
 		_ = p.conn.Close()
 	}
-	eventually(t, "all have gone", func() bool { return n.ClientsCount() == 0 && n.Stats().QueuedBytes == 0 })
+	eventually(t, "all clients are disconnected and nothing is queued",
+		func() bool { return n.ClientsCount() == 0 && n.Stats().QueuedBytes == 0 })
 	// the test itself keeps 8 MiB
 	eventually(t, "the memory of their packets is freed", func() bool { return heap()-before < 16<<20 })
 }

@@ -14,26 +14,26 @@ import (
 
 const (
 	reasonReauthentication = engineio.Reason("reauthentication failed")
-	// reauthenticateTimeout bounds how long it may take to decide about one client.
+	// reauthenticateTimeout limits how long the check of one client may take.
 	reauthenticateTimeout = 10 * time.Second
-	// maxReviews is the most clients that are decided about at the same time.
+	// maxReviews is the maximum number of clients that are checked at the same time.
 	maxReviews = 16
 )
 
-// reauthenticator asks the application again and again whether clients may stay. The interval is the same for all
-// clients, so the list is in the order in which they are due.
+// reauthenticator asks the application at intervals whether each client may stay. The interval is the same for all
+// clients, so a list in the order of their last checks is sorted by the time of the next check.
 type reauthenticator struct {
 	env     *environment
 	closing <-chan struct{} // closed when the server closes
-	slots   chan struct{}   // one for each client that is being decided about
-	wake    chan struct{}   // the list is no longer empty
+	slots   chan struct{}   // one for each client that is being checked
+	wake    chan struct{}   // signals that the list is no longer empty
 	done    chan struct{}   // closed when reviewLoop has ended
 
 	mu   sync.Mutex // guards all below, and the review of each connection
 	list *list.List // of review
 }
 
-// review is a client that has to be decided about.
+// review is the next check of a client.
 type review struct {
 	connection *connection
 	due        time.Time
@@ -47,7 +47,7 @@ func newReauthenticator(env *environment, closing <-chan struct{}) *reauthentica
 	return a
 }
 
-// add schedules the next decision about a client.
+// add schedules the next check of a client.
 func (a *reauthenticator) add(c *connection) {
 	a.mu.Lock()
 	c.review = a.list.PushBack(review{c, time.Now().Add(a.env.config.Reauthenticate)})
@@ -89,7 +89,7 @@ func (a *reauthenticator) next() (c *connection, wait time.Duration) {
 	return r.connection, 0
 }
 
-// reviewLoop starts a decision about each client that is due, until the server closes.
+// reviewLoop starts a check of each client that is due, until the server closes.
 func (a *reauthenticator) reviewLoop() {
 	defer close(a.done)
 	timer := time.NewTimer(time.Hour)
@@ -130,7 +130,7 @@ func (a *reauthenticator) reviewLoop() {
 	}
 }
 
-// review disconnects a client that may not stay, and schedules the next decision about one that may.
+// review checks a client. It disconnects the client if it may not stay, and otherwise schedules the next check.
 func (a *reauthenticator) review(ctx context.Context, c *connection) {
 	err := a.ask(ctx, c)
 	switch {
@@ -141,7 +141,7 @@ func (a *reauthenticator) review(ctx context.Context, c *connection) {
 		c.Close(reasonReauthentication)
 	default:
 		a.add(c)
-		if c.Ended() { // in the meantime
+		if c.Ended() { // it has disconnected in the meantime
 			a.remove(c)
 		}
 	}

@@ -91,7 +91,7 @@ func TestReauthenticate(t *testing.T) {
 		}
 		expired.Store(true)
 		goes.expect("closed")
-		eventually(t, "it has gone from all namespaces",
+		eventually(t, "the client has left all namespaces",
 			func() bool { return n.SocketsCount() == 1 && n.Of("/a").SocketsCount() == 0 })
 		stays.sync("")
 	})
@@ -137,18 +137,18 @@ func TestReauthenticate(t *testing.T) {
 			all = append(all, connect(t, n))
 			joined.next(t)
 		}
-		eventually(t, "16 are asked about", func() bool { return at.Load() == 16 })
+		eventually(t, "16 clients are being checked", func() bool { return at.Load() == 16 })
 		for _, p := range all {
 			p.sync("")
 		}
-		assert.EqualValues(t, 16, most.Load(), "clients at the same time")
+		assert.EqualValues(t, 16, most.Load(), "number of clients that are checked at the same time")
 		for _, p := range all {
 			_ = p.conn.Close()
 		}
 		for range calls.Load() {
-			assert.ErrorIs(t, ended.next(t), context.Canceled, "the context ends when the client disconnects")
+			assert.ErrorIs(t, ended.next(t), context.Canceled, "the context must end when the client disconnects")
 		}
-		eventually(t, "they are gone", func() bool { return n.ClientsCount() == 0 })
+		eventually(t, "all clients are disconnected", func() bool { return n.ClientsCount() == 0 })
 	})
 	t.Run("ShutdownEndsIt", func(t *testing.T) {
 		asked := newEvents[bool]()

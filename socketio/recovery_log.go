@@ -11,14 +11,16 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/client"
 )
 
-// recoveryLog is a namespace's part in recovery: the order of its events, and which socket has which session.
+// recoveryLog is the state that recovery needs for each namespace: the order of its events, and which socket owns
+// which session.
 type recoveryLog struct {
 	*Recovery
 	namespace string
-	lastSaved atomic.Int64 // when a session was saved last, in Unix nanoseconds; 0: never
+	lastSaved atomic.Int64 // time of the last Save of a session, in Unix nanoseconds; 0: none yet
 
-	// owning guards owners, away and sweepAt. It is held while a session moves from a socket to Sessions, and
-	// from there to another socket, so that a client never finds it in between. It is locked before mu.
+	// owning guards owners, away and sweepAt. It is held while a session moves from a socket to Sessions, and from
+	// there to another socket, so that a client never finds it in between. If both are needed, it is locked before
+	// mu.
 	owning sync.Mutex
 	// by pid. The hash is seeded, so the time of a look-up reveals nothing about pids.
 	owners  map[string]*Socket
@@ -59,14 +61,14 @@ func (l *recoveryLog) position() string {
 	return l.last
 }
 
-// forget makes Sessions forget the sessions of the namespace, which is closed.
+// forget makes Sessions forget the sessions of the namespace. It is called when the namespace is closed.
 func (l *recoveryLog) forget() {
 	if s, ok := l.Sessions.(interface{ Forget(namespace string) }); ok {
 		s.Forget(l.namespace)
 	}
 }
 
-// recoverable returns for how long a client of the namespace can still come back.
+// recoverable returns for how long a client of the namespace can still be recovered.
 func (l *recoveryLog) recoverable() time.Duration {
 	saved := l.lastSaved.Load()
 	if saved == 0 {
@@ -75,8 +77,8 @@ func (l *recoveryLog) recoverable() time.Duration {
 	return l.MaxDisconnection - time.Since(time.Unix(0, saved))
 }
 
-// takeOver takes the session of a pid from the socket that owns it. It returns that socket, nil if there is none.
-// It waits while the socket joins its namespace. It leaves owning locked.
+// takeOver takes the session of a pid from the socket that owns it. It returns that socket, or nil if there is
+// none. It waits while the socket joins its namespace. When it returns, owning is locked.
 func (l *recoveryLog) takeOver(pid string) *Socket {
 	for {
 		l.owning.Lock()
@@ -86,9 +88,9 @@ func (l *recoveryLog) takeOver(pid string) *Socket {
 			delete(l.owners, pid)
 			return old
 		}
-		l.owning.Unlock() // a function that is called for rooms may need it
+		l.owning.Unlock() // an OnJoinRoom function of the application may need it
 		old.session.joining.Lock()
-		old.session.joining.Unlock() //lint:ignore SA2001 it only waits
+		old.session.joining.Unlock() //lint:ignore SA2001 only waits for the join
 	}
 }
 
@@ -102,8 +104,8 @@ func (l *recoveryLog) disown(s *Socket) bool {
 	return true
 }
 
-// remember keeps a weak pointer to a socket whose session was saved. If the socket is still in use when the
-// client comes back, for example in a handler that runs, it gets a successor. The caller holds owning.
+// remember keeps a weak pointer to a socket whose session was saved. If the socket is still in use when the client
+// reconnects, for example in a handler that runs, it gets a successor. The caller holds owning.
 func (l *recoveryLog) remember(s *Socket) {
 	l.away[s.session.pid] = weak.Make(s)
 	if len(l.away) < l.sweepAt {

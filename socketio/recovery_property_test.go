@@ -19,10 +19,10 @@ import (
 
 var recoveryRuns = flag.Int("recovery.runs", 1, "how many random histories TestRecoveryProperty runs of each kind")
 
-// TestRecoveryProperty breaks the connections of clients at random bytes, with or without the server noticing.
-// The clients come back at once or later. Meanwhile events are sent to all, to rooms, to all but a room, and to
-// the client; some are binary, some volatile. Each client gets every event that is for it once and in order, or
-// learns that it was not recovered.
+// TestRecoveryProperty breaks the connections of clients at random bytes, with or without the server noticing. The
+// clients reconnect at once or later. Meanwhile events are sent to all, to rooms, to all but a room, and to the
+// client; some are binary, some volatile. Each client gets every event that is for it once and in order, or learns
+// that it was not recovered.
 func TestRecoveryProperty(t *testing.T) {
 	for _, serving := range []string{"HTTPHandler", "Serve"} {
 		for _, transport := range []string{"websocket", "polling", "any"} {
@@ -169,7 +169,7 @@ func recoveryHistory(t *testing.T, serving, transport string, random *rand.Rand)
 	<-ending
 	require.True(t, ended)
 	t.Logf("%d events, of which the client got %d, recovered %d times of %d", len(h.sent), seen, recoveries, rounds)
-	require.Equal(t, before+1, recoveries, "nothing prevents the recovery of the client")
+	require.Equal(t, before+1, recoveries, "the client must be recovered: nothing prevents it")
 }
 
 // send sends an event whose argument is its number.

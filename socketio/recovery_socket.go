@@ -13,19 +13,19 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// session is a socket's part in recovery.
+// session is the state that recovery needs for each socket.
 //
-// A session is owned by one socket, or by Sessions while its client is away. When the client comes back, the
+// A session is owned by one socket, or by Sessions while its client is away. When the client reconnects, the
 // session moves to a new socket, the successor. The old socket may still be in use, for example in a handler that
-// runs. What is done to it from then on is done to the successor.
+// runs. Its methods act on the successor from then on.
 type session struct {
 	pid      string
-	restored *Session   // the session that the client has come back to; nil: a new one
+	restored *Session   // the session that was restored; nil: the client is new
 	joining  sync.Mutex // held while the socket joins its namespace
 
 	// guarded by the log's mu
 	registered bool      // the socket has been in the registry
-	suspended  bool      // the session has moved away: no event is sent to this socket any more
+	suspended  bool      // the session has moved away, so no event is sent to this socket any more
 	movedAt    time.Time // when it has
 	successor  *Socket   // nil: none yet
 	// rooms joined (true) or left since the session has moved away, until there is a successor
@@ -35,7 +35,8 @@ type session struct {
 	sent      string
 }
 
-// startSession gives the socket its id. If the client has a session to come back to, it is the id from then.
+// startSession sets the id of the socket: the id of the session, if the client has one that can be restored, or
+// else a new one.
 func (s *Socket) startSession() {
 	s.id = newID()
 	log := s.roster.log
@@ -88,8 +89,8 @@ func (s *Socket) restoreSession(pid, offset string) bool {
 	return ok
 }
 
-// suspend returns the session of a socket that does not own it any more. No event is sent to the socket from then
-// on, so the client misses what comes.
+// suspend returns the session of a socket that does not own it any more. From then on no event is sent to the
+// socket, so the client misses the events that follow.
 func (s *Socket) suspend() Session {
 	log, own := s.roster.log, s.session
 	log.mu.Lock()
@@ -100,7 +101,7 @@ func (s *Socket) suspend() Session {
 		saved = *own.restored
 	}
 	log.mu.Unlock()
-	saved.Rooms, saved.Data = s.Rooms(), s.Data() // not before: what is done from now on is for the successor
+	saved.Rooms, saved.Data = s.Rooms(), s.Data() // read last: later changes are made to the successor
 	return saved
 }
 
@@ -121,8 +122,8 @@ func (s *Socket) handOver(successor *Socket) {
 	successor.data = s.Data()
 }
 
-// noteRooms notes that a socket has joined or left rooms after its session has moved away. It returns the
-// successor, nil if there is none. fits is false if the rooms are more than the socket may join.
+// noteRooms records that a socket has joined or left rooms after its session has moved away. It returns the
+// successor, or nil if there is none. fits is false if the socket may not join so many rooms.
 func (s *Socket) noteRooms(rooms []string, joined bool) (successor *Socket, fits bool) {
 	if s.roster == nil || s.roster.log == nil {
 		return nil, true
@@ -164,7 +165,7 @@ func (s *Socket) retire() {
 	}
 }
 
-// saveSession saves the session of a socket whose client may come back.
+// saveSession saves the session of a socket whose client may be recovered.
 func (s *Socket) saveSession() {
 	log := s.roster.log
 	if log == nil {
@@ -179,7 +180,7 @@ func (s *Socket) saveSession() {
 	}
 }
 
-// dropSession drops the session of a socket whose client may not come back.
+// dropSession drops the session of a socket whose client may not be recovered.
 func (s *Socket) dropSession() {
 	if log := s.roster.log; log != nil {
 		log.owning.Lock()
@@ -188,7 +189,7 @@ func (s *Socket) dropSession() {
 	}
 }
 
-// latest returns the last successor of s, s itself if it has none.
+// latest returns the last successor of s, or s if it has none.
 func (s *Socket) latest() *Socket {
 	if s.roster == nil || s.roster.log == nil {
 		return s
@@ -199,7 +200,7 @@ func (s *Socket) latest() *Socket {
 	return s.latestLocked()
 }
 
-// latestLocked is latest. The caller holds the log's mu.
+// latestLocked is like latest. The caller holds the log's mu.
 func (s *Socket) latestLocked() *Socket {
 	for s.session.successor != nil {
 		s = s.session.successor
@@ -207,7 +208,7 @@ func (s *Socket) latestLocked() *Socket {
 	return s
 }
 
-// emitWithOffset is Emit with recovery: a client that is away gets the event when it comes back.
+// emitWithOffset is Emit in a namespace with recovery: a client that is away receives the event when it reconnects.
 func (s *Socket) emitWithOffset(args backplane.Args, o engineio.SendOptions) error {
 	if s = s.latest(); !s.Connected() && !s.isPending() && (o.Volatile || !s.isAway()) {
 		return ErrDisconnected
@@ -231,7 +232,7 @@ func (s *Socket) emitWithOffset(args backplane.Args, o engineio.SendOptions) err
 	return nil
 }
 
-// isAway reports whether the client is disconnected, but may come back.
+// isAway reports whether the client is disconnected, but may be recovered.
 func (s *Socket) isAway() bool {
 	log, own := s.roster.log, s.session
 	log.owning.Lock()
@@ -245,7 +246,7 @@ func (s *Socket) isAway() bool {
 	return !own.movedAt.IsZero() && (time.Since(own.movedAt) < log.MaxDisconnection || s.roster.find(s.id) != nil)
 }
 
-// deliverWithOffset is deliver for an event that has an offset. The caller holds the log's mu.
+// deliverWithOffset is like deliver, for an event that has an offset. The caller holds the log's mu.
 func (s *Socket) deliverWithOffset(f *wsframe.Frame, o engineio.SendOptions, offset string) {
 	own := s.session
 	if !own.registered && own.offset == "" {

@@ -14,8 +14,8 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// The client comes back while a handler of its old socket still runs. Its session moves at once, and what the
-// handler does from then on is done to the new socket.
+// The client reconnects while a handler of its old socket still runs. Its session moves at once, and from then on
+// the calls of the handler act on the new socket.
 func TestRecoveryWhileAHandlerRuns(t *testing.T) {
 	for _, lost := range []string{"TheLossWasNoticed", "TheLossWasNotNoticed"} {
 		t.Run(lost, func(t *testing.T) {
@@ -72,8 +72,8 @@ func TestRecoveryWhileAHandlerRuns(t *testing.T) {
 	}
 }
 
-// The client comes back before the server has noticed that it was lost. The new connection takes over, and the
-// old one is closed.
+// The client reconnects before the server has noticed that its connection is broken. The new connection takes over,
+// and the old one is closed.
 func TestRecoveryTakesOver(t *testing.T) {
 	n, joined, gone := recoverable(t)
 	n.OnConnection(func(s *socketio.Socket) {
@@ -100,7 +100,7 @@ func TestRecoveryTakesOver(t *testing.T) {
 
 	back := enter(t, n, seen)
 	require.Equal(t, r.id, back.id)
-	require.Equal(t, "transport close", gone.next(t), "the old socket ends before the new one connects")
+	require.Equal(t, "transport close", gone.next(t), "the old socket must end before the new one connects")
 	require.Equal(t, "connected again", gone.next(t))
 	require.ErrorIs(t, <-asked, socketio.ErrDisconnected)
 	require.True(t, joined.next(t).Recovered())
@@ -114,7 +114,7 @@ func TestRecoveryTakesOver(t *testing.T) {
 	require.Equal(t, 1, n.SocketsCount())
 }
 
-// When several clients come back with the same pid at the same time, one of them is recovered.
+// When several clients reconnect with the same pid at the same time, only one of them is recovered.
 func TestOnlyOneClientIsRecoveredWithAPid(t *testing.T) {
 	n, joined, _ := recoverable(t)
 	r := enter(t, n, "")
@@ -142,7 +142,8 @@ func TestOnlyOneClientIsRecoveredWithAPid(t *testing.T) {
 	require.Equal(t, 1, got)
 }
 
-// A namespace that a client has opened stays open for the client, and receives from other nodes in the meantime.
+// A namespace that a client has opened stays open until the client can no longer be recovered, and receives events
+// from other nodes in the meantime.
 func TestRecoveryInADynamicNamespace(t *testing.T) {
 	a, b := pair(t, func(c *socketio.Config) { c.Recovery = &socketio.Recovery{} })
 	gone, heard := newEvents[string](), newEvents[bool]()
@@ -179,7 +180,8 @@ func TestRecoveryInADynamicNamespace(t *testing.T) {
 	require.NotContains(t, again, pid)
 }
 
-// A client may try again after it was lost before a middleware has decided, and after it was refused.
+// A client may try again after it has lost its connection before a middleware has decided, and after it was
+// refused.
 func TestRecoveryAfterARefusal(t *testing.T) {
 	n, joined, gone := recoverable(t, func(r *socketio.Recovery) { r.RunMiddlewares = true })
 	proceed := newEvents[error]()
@@ -222,8 +224,8 @@ func TestRecoveryAfterARefusal(t *testing.T) {
 	require.Equal(t, 1, n.SocketsCount())
 }
 
-// A handler runs for longer than the connections after its own. The server notices their ends, so the session is
-// saved and restored each time.
+// A handler outlives the connections that follow its own. The server notices when they end, so the session is saved
+// and restored each time.
 func TestRecoveryWhileAHandlerOutlivesItsSuccessors(t *testing.T) {
 	n, joined, gone := recoverable(t)
 	r := enter(t, n, "")

@@ -16,7 +16,7 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// recovering is a client that keeps what it needs to come back.
+// recovering is a client that keeps its pid and offset, so that it can be recovered.
 type recovering struct {
 	*peer
 	id, pid, offset string
@@ -61,7 +61,7 @@ func (r *recovering) event() string {
 	return event[0].(string)
 }
 
-// auth returns the auth payload with which the client comes back.
+// auth returns the auth payload with which the client reconnects.
 func (r *recovering) auth() string { return fmt.Sprintf(`{"pid":"%s","offset":"%s"}`, r.pid, r.offset) }
 
 // lose breaks the connection, and returns when the server has noticed.
@@ -119,7 +119,7 @@ func TestRecovery(t *testing.T) {
 	assert.True(t, again.Recovered())
 	assert.Equal(t, "data", again.Data())
 	assert.ElementsMatch(t, []string{r.id, "room"}, again.Rooms())
-	require.Len(t, back.ahead, 4, "all missed events arrive before the greeting")
+	require.Len(t, back.ahead, 4, "all missed events must arrive before the greeting")
 	assert.Equal(t, "to room", back.event())
 	assert.Equal(t, "b:y", back.next())
 	assert.Equal(t, "to all", back.event())
@@ -220,7 +220,7 @@ func TestRunMiddlewaresRunsThemForRecoveredClients(t *testing.T) {
 	p.expect(`4{"message":"not again"}`)
 }
 
-// Events are sent all the time while a client disconnects and comes back. It gets each of them once, in order.
+// Events are sent all the time while a client disconnects and reconnects. It receives each of them once, in order.
 func TestRecoveryLosesNothing(t *testing.T) {
 	n, joined, gone := recoverable(t)
 	stop := make(chan struct{})

@@ -6,13 +6,13 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
-// replay is what a client has missed.
+// replay holds the events that a client has missed, encoded, and their offsets.
 type replay struct {
 	parts   []wsframe.Part
 	offsets map[string]bool
 }
 
-// startOffsets notes the offset at which the session begins or continues. It is called before the socket is in
+// startOffsets records the offset at which the session begins or continues. It is called before the socket is in
 // the registry.
 func (s *Socket) startOffsets() {
 	log, own := s.roster.log, s.session
@@ -30,8 +30,8 @@ func (s *Socket) startOffsets() {
 	}
 }
 
-// missed returns the events that the client has missed. It returns false if some are not kept any more, or if
-// they are too many to be sent.
+// missed returns the events that the client has missed. It returns false if some of them are no longer stored, or
+// if together they are too large to be sent.
 func (s *Socket) missed() (replay, bool) {
 	if !s.Recovered() {
 		return replay{}, true
@@ -69,8 +69,8 @@ func (s *Socket) missed() (replay, bool) {
 }
 
 // greet sends hello, the packet that says that the client is connected, and then the backlog. Missed events are
-// sent before hello, in the same frame, as with Node.js: official clients keep what comes before hello and pass
-// it to the application before their "connect" event.
+// sent before hello, in the same frame, as with Node.js: official clients keep the events that arrive before hello
+// and pass them to the application before their "connect" event.
 func (s *Socket) greet(hello []byte, missed replay) {
 	frame := wsframe.NewTextFrame(hello)
 	if len(missed.parts) > 0 {

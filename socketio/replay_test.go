@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/socketio"
 )
 
-// Events for other clients do not prevent a recovery, however many there are and wherever the log ends.
+// Events for other clients do not prevent a recovery, no matter how many there are and where the log ends.
 func TestEventsForOthersDoNotPreventRecovery(t *testing.T) {
 	const kept = 10
 	n, joined, gone := recoverable(t, func(r *socketio.Recovery) {
@@ -101,8 +101,8 @@ func TestEventsForOthersDoNotPreventRecovery(t *testing.T) {
 	})
 }
 
-// A client that has missed more packets than the send queue holds gets all of them. One that has missed more
-// bytes comes back as a new client.
+// A client that has missed more packets than the send queue holds gets all of them. A client that has missed more
+// bytes than that becomes a new client.
 func TestRecoveryOfManyMissedEvents(t *testing.T) {
 	n, joined, gone := recoverable(t)
 	r := enter(t, n, "")

@@ -2,15 +2,15 @@ package socketio
 
 import "github.com/backplane-go/backplane"
 
-// roomEvents has the functions for the events of Socket.IO's adapter.
+// roomEvents holds the functions for the room events of Socket.IO's adapter.
 type roomEvents struct {
 	create, remove funcList[func(room string)]
 	join, leave    funcList[func(room, id string)]
 }
 
-// OnCreateRoom calls f when the first client of this node is about to join a room (event create-room of
-// Socket.IO's adapter). The functions for rooms are called one at a time, in the order of the events. They must
-// not block. off removes f.
+// OnCreateRoom calls f when the first client of this node is about to join a room (the create-room event of
+// Socket.IO's adapter). The functions of OnCreateRoom, OnJoinRoom, OnLeaveRoom and OnDeleteRoom are called one at a
+// time, in the order of the events. They must not block. off removes f.
 func (ns *Namespace) OnCreateRoom(f func(room string)) (off func()) {
 	return onRoom(ns, &ns.rooms.create, f, func(c *backplane.RegistryConfig) {
 		c.CreateRoom = each(ns, "create-room",
@@ -18,7 +18,7 @@ func (ns *Namespace) OnCreateRoom(f func(room string)) (off func()) {
 	})
 }
 
-// OnJoinRoom calls f when a client of this node has joined a room (join-room). off removes f.
+// OnJoinRoom calls f when a client of this node has joined a room (the join-room event). off removes f.
 func (ns *Namespace) OnJoinRoom(f func(room, id string)) (off func()) {
 	return onRoom(ns, &ns.rooms.join, f, func(c *backplane.RegistryConfig) {
 		c.JoinRoom = eachOf(ns, "join-room",
@@ -26,7 +26,7 @@ func (ns *Namespace) OnJoinRoom(f func(room, id string)) (off func()) {
 	})
 }
 
-// OnLeaveRoom calls f when a client of this node has left a room (leave-room). off removes f.
+// OnLeaveRoom calls f when a client of this node has left a room (the leave-room event). off removes f.
 func (ns *Namespace) OnLeaveRoom(f func(room, id string)) (off func()) {
 	return onRoom(ns, &ns.rooms.leave, f, func(c *backplane.RegistryConfig) {
 		c.LeaveRoom = eachOf(ns, "leave-room",
@@ -34,7 +34,7 @@ func (ns *Namespace) OnLeaveRoom(f func(room, id string)) (off func()) {
 	})
 }
 
-// OnDeleteRoom calls f when the last client of this node has left a room (delete-room). off removes f.
+// OnDeleteRoom calls f when the last client of this node has left a room (the delete-room event). off removes f.
 func (ns *Namespace) OnDeleteRoom(f func(room string)) (off func()) {
 	return onRoom(ns, &ns.rooms.remove, f, func(c *backplane.RegistryConfig) {
 		c.DeleteRoom = each(ns, "delete-room",

@@ -25,14 +25,14 @@ type roster struct {
 // clients.
 func (r *roster) nextAckID() int64 { return r.ackIDs.Add(1) - 1 }
 
-// sockets returns the sockets in the registry, in the order in which they have connected.
+// sockets returns the sockets in the registry, in the order in which they connected.
 func (r *roster) sockets() []*Socket {
 	var all []*Socket
 	r.registry.Each(backplane.Selector{}, func(m backplane.Socket) { all = append(all, (*Socket)(m.(*member))) })
 	return all
 }
 
-// find returns the socket with this id in the registry, nil if there is none.
+// find returns the socket with this id in the registry, or nil if there is none.
 func (r *roster) find(id string) *Socket {
 	var found *Socket
 	r.registry.Each(backplane.Selector{Rooms: []string{id}}, func(m backplane.Socket) {

@@ -9,14 +9,14 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
-// Serve serves the clients that connect to l, and closes l at the end. It returns ErrServerClosed after Shutdown
-// or Close, and l's error when l cannot accept any more. It may be called for several listeners.
+// Serve accepts clients from l until the server is closed or l fails. It closes l before it returns. It returns
+// ErrServerClosed after Shutdown or Close, and otherwise the error of l. It may be called for several listeners.
 //
-// Serve is for a server that has the port for itself: paths other than Config.Path get status 404. On Linux a
-// WebSocket on a *net.TCPListener does not pass through net/http, so clients connect faster than to an
-// http.Server. All else is the same, with two exceptions: the request that Config.Admit gets has no context of
-// an http.Server, and Shutdown and Close wait for Admit. The build tag backplane_nethttp switches this off: then
-// net/http serves all connections.
+// Use Serve if the server has the port to itself: requests for paths other than Config.Path get status 404. On
+// Linux a WebSocket on a *net.TCPListener does not pass through net/http, so clients connect faster than to an
+// http.Server. There are two other differences from an http.Server: the request that Config.Admit gets has no
+// context of an http.Server, and Shutdown and Close wait for Admit. The build tag backplane_nethttp switches this
+// off: then net/http serves all connections.
 //
 // A client has Config.HeaderTimeout for the header of a request, of at most 16 KiB, and Config.BodyTimeout for
 // the body. A connection without a request is closed after Config.IdleTimeout.
@@ -36,14 +36,14 @@ const (
 	httpHeaderBytes   = 16 << 10
 )
 
-// HTTPServer returns an http.Server for handler, which is a Server or passes requests on to one. Clients cannot
-// make it keep connections for nothing. A client has 10 seconds for the header of a request, of at most 16 KiB,
-// and 20 seconds for the body. A connection without a request is closed after a minute. A response that is sent
-// before the body has arrived closes the connection. There is no limit to how long a response takes, because a
-// client that polls waits for it; a Server limits its own responses.
+// HTTPServer returns an http.Server for handler, which is a Server or passes requests on to one. Its timeouts
+// protect it from clients that keep connections open without using them. A client has 10 seconds for the header of
+// a request, of at most 16 KiB, and 20 seconds for the body. A connection without a request is closed after a
+// minute. A response that is sent before the body has arrived closes the connection. There is no limit to how long
+// a response takes, because the response to a poll may take long; a Server limits its own responses.
 //
-// The fields of the result may be changed. A handler that takes longer uploads sets its own deadline with
-// SetReadDeadline of http.ResponseController.
+// The fields of the result may be changed. A handler that accepts uploads that take longer can set another deadline
+// with http.ResponseController.SetReadDeadline.
 func HTTPServer(addr string, handler http.Handler) *http.Server {
 	return &http.Server{Addr: addr, Handler: engineio.BoundBodies(handler, httpBodyTimeout),
 		ReadHeaderTimeout: httpHeaderTimeout, IdleTimeout: httpIdleTimeout, MaxHeaderBytes: httpHeaderBytes}

@@ -45,7 +45,8 @@ func TestHTTPServer(t *testing.T) {
 	server := socketio.HTTPServer("127.0.0.1:0", s)
 	require.NotZero(t, server.ReadHeaderTimeout)
 	require.NotZero(t, server.IdleTimeout)
-	require.Zero(t, server.ReadTimeout+server.WriteTimeout, "these timeouts would end polls")
+	require.Zero(t, server.ReadTimeout+server.WriteTimeout,
+		"ReadTimeout and WriteTimeout must not be set: they would end polls")
 	require.Equal(t, "127.0.0.1:0", server.Addr)
 	server.ReadHeaderTimeout, server.IdleTimeout = timeout, timeout
 	l := listen(t)
@@ -63,7 +64,7 @@ func TestHTTPServer(t *testing.T) {
 		require.NoError(t, err)
 		_, err = io.Copy(io.Discard, nc)
 		var late net.Error
-		require.False(t, errors.As(err, &late) && late.Timeout(), "%q: the connection is still open", request)
+		require.False(t, errors.As(err, &late) && late.Timeout(), "%q: the connection must be closed", request)
 		require.NoError(t, nc.Close())
 	}
 	require.NoError(t, server.Close())

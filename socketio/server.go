@@ -12,8 +12,8 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// Server serves Socket.IO clients. It has the methods of its main namespace, "/"; Close closes the whole server.
-// It is safe for concurrent use.
+// Server is a Socket.IO server. It has the methods of its main namespace, "/", except that Close closes the whole
+// server. It is safe for concurrent use.
 type Server struct {
 	*Namespace // "/"
 
@@ -21,12 +21,12 @@ type Server struct {
 	engine          *engineio.Server
 	clients         client.Config // of each client
 	cluster         *backplane.Cluster
-	ownCluster      bool          // NewServer has made the cluster
+	ownCluster      bool          // NewServer has opened the cluster
 	closing         chan struct{} // closed when the server closes
 	unjoined        unjoined
 	reauthenticator *reauthenticator // nil: Config.Reauthenticate is not set
 
-	connected atomic.Int64 // clients, as of ClientsCount
+	connected atomic.Int64 // the result of ClientsCount
 
 	mu         sync.Mutex // guards all below, and some fields of the namespaces
 	namespaces map[string]*Namespace
@@ -40,7 +40,7 @@ type Server struct {
 
 var _ http.Handler = (*Server)(nil)
 
-// NewServer returns a server. An error says what is wrong with config, or why the cluster refuses the namespace
+// NewServer returns a new server. It returns an error if config is invalid, or if the cluster refuses the namespace
 // "/".
 func NewServer(config Config) (*Server, error) {
 	s := &Server{cluster: config.Cluster, namespaces: make(map[string]*Namespace), closing: make(chan struct{}),
@@ -80,16 +80,16 @@ func NewServer(config Config) (*Server, error) {
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 		defer cancel()
-		_ = s.Close(ctx) // err is the one that matters
+		_ = s.Close(ctx) // err is more important
 		return nil, err
 	}
 	s.Namespace.waitReady()
 	return s, nil
 }
 
-// ServeHTTP serves a request. Requests for other paths than Config.Path get status 404.
+// ServeHTTP implements http.Handler. Requests for paths other than Config.Path get status 404.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
-// ClientsCount returns the number of connected clients, whatever namespaces they have joined. A client that has
-// disconnected counts until its sockets have left their namespaces.
+// ClientsCount returns the number of connected clients, regardless of the namespaces that they have joined. A
+// client that has disconnected counts until its sockets have left their namespaces.
 func (s *Server) ClientsCount() int { return int(s.connected.Load()) }

@@ -29,10 +29,10 @@ func (ns *Namespace) handleServerSide(args backplane.Args, reply func(backplane.
 	})
 }
 
-// answer answers another node. The answer is null if values cannot be encoded.
+// answer sends values to another node as the answer. The answer is null if values cannot be encoded.
 func (ns *Namespace) answer(event string, reply func(backplane.Value), values []any) {
 	var v backplane.Value
-	defer func() { reply(v) }() // also when encoding a value ends the goroutine
+	defer func() { reply(v) }() // deferred: runs even if the encoding of a value ends the goroutine
 	report := func(err error) { ns.env.report(&HandlerError{Namespace: ns.name, Event: event, Err: err}) }
 	guard.Do(func() {
 		all, err := backplane.NewValue(append([]any{}, values...)) // an array, even if there are no values

@@ -8,20 +8,20 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/retention"
 )
 
-// MemorySessionsConfig limits what a MemorySessions keeps. The zero value of every field is its default. What
-// exceeds a limit evicts the oldest. A client is not recovered if its session, or an event that it has missed,
-// was evicted. Eviction of events that were not for the client does not matter.
+// MemorySessionsConfig sets the limits of a MemorySessions. The zero value of every field means its default. When a
+// limit is exceeded, the oldest sessions or events are evicted. A client is not recovered if its session, or an
+// event that it has missed, was evicted. The eviction of events that were not for the client does not matter.
 type MemorySessionsConfig struct {
 	// MaxDisconnection is how long sessions and events are kept. Default: 2 min.
 	MaxDisconnection time.Duration
-	// MaxEvents is the most events, of all namespaces. Default: 100 000.
+	// MaxEvents is the maximum number of events, in all namespaces together. Default: 100 000.
 	MaxEvents int
-	// MaxBytes is the most bytes of the arguments of these events. Default: 64 MiB.
+	// MaxBytes is the maximum total size of the arguments of these events, in bytes. Default: 64 MiB.
 	MaxBytes int
-	// MaxSessions is the most sessions of disconnected clients. Default: 10 000.
+	// MaxSessions is the maximum number of sessions of disconnected clients. Default: 10 000.
 	MaxSessions int
-	// MaxSessionBytes is the most bytes of the names of these sessions' rooms. The data of Socket.SetData does
-	// not count. Default: 64 MiB.
+	// MaxSessionBytes is the maximum total length of the names of these sessions' rooms, in bytes. The data of
+	// Socket.SetData does not count. Default: 64 MiB.
 	MaxSessionBytes int
 }
 
@@ -44,19 +44,19 @@ func (c MemorySessionsConfig) withDefaults() MemorySessionsConfig {
 	return c
 }
 
-// MemorySessions keeps sessions in the memory of this process.
+// MemorySessions stores sessions and events in the memory of this process.
 type MemorySessions struct {
 	config MemorySessionsConfig
 
 	mu       sync.Mutex // guards all below
 	log      *retention.Log[backplane.Args]
 	sessions retention.Table[Session]
-	timer    bool // a timer that removes what is too old is set
+	timer    bool // a timer for the next eviction is set
 }
 
 var _ Sessions = (*MemorySessions)(nil)
 
-// NewMemorySessions returns a MemorySessions.
+// NewMemorySessions returns a MemorySessions with the limits of config.
 func NewMemorySessions(config MemorySessionsConfig) *MemorySessions {
 	return &MemorySessions{config: config.withDefaults(), log: retention.NewLog[backplane.Args](newID()[:4])}
 }
@@ -119,8 +119,8 @@ func (m *MemorySessions) Restore(namespace, pid, offset string) (Session, bool) 
 	return s, true
 }
 
-// resumesAfter returns the number of the event after which a client may have missed events. offset is that of the
-// last event that the client has received. The caller holds mu.
+// resumesAfter returns the number of the event after which a client may have missed events. offset is the offset of
+// the last event that the client has received. The caller holds mu.
 func (m *MemorySessions) resumesAfter(s Session, offset string) (n uint64, known bool) {
 	if offset == "" && s.Offset == "" {
 		return 0, false
@@ -153,14 +153,14 @@ func (m *MemorySessions) Missed(namespace, offset string, rooms []string) ([]Ses
 	return missed, true
 }
 
-// Forget forgets the sessions of a namespace. The server calls it when the namespace is closed.
+// Forget removes the sessions of a namespace. The server calls it when the namespace is closed.
 func (m *MemorySessions) Forget(namespace string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sessions.RemoveNamespace(namespace)
 }
 
-// evict removes what is too old or too much. The caller holds mu.
+// evict removes sessions and events that are too old or exceed a limit. The caller holds mu.
 func (m *MemorySessions) evict(now time.Time) {
 	oldest := now.Add(-m.config.MaxDisconnection)
 	m.log.Evict(retention.Limits{Items: m.config.MaxEvents, Bytes: m.config.MaxBytes, Oldest: oldest})

@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// Shutdown stops the server gently. It refuses new clients and disconnects the others with "server shutting down"
-// once they have received what is queued for them, for which they have Config.ShutdownTimeout. It waits until
-// their handlers have returned, then closes all namespaces, and the cluster if NewServer made it.
+// Shutdown stops the server gracefully. It refuses new clients. It disconnects each connected client with "server
+// shutting down" once the client has received its queued packets, or after Config.ShutdownTimeout. It waits until
+// all handlers have returned. Then it closes all namespaces, and the cluster if NewServer opened it.
 //
-// When ctx ends first, Shutdown abandons what is left and returns ctx's error. The cluster still gets a second to
-// tell the other nodes that this one leaves; they would wait for its heartbeat otherwise.
+// If ctx ends first, Shutdown stops waiting, closes the server as Close does, and returns ctx's error. It still
+// takes up to a second to send a leave message to the other nodes, which would otherwise wait for the missing
+// heartbeat.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.refuseClients()
 	err := s.engine.Shutdown(ctx)
@@ -19,15 +20,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-s.idle:
 	case <-ctx.Done():
 		err = ctx.Err()
-		_ = s.engine.Close() // ctx's error is the one that matters
+		_ = s.engine.Close() // ctx's error is more important
 	}
 	return s.leaveCluster(ctx, err)
 }
 
-// Close stops the server at once. It disconnects all clients with "server shutting down", drops what is queued
-// for them, and closes all namespaces, and the cluster if NewServer made it. It waits until connections and
-// namespaces are closed, but not for handlers that still run: Shutdown does that. ctx bounds the wait for the
-// cluster as for Shutdown.
+// Close stops the server at once. It disconnects all clients with "server shutting down" and drops their queued
+// packets. It closes all namespaces, and the cluster if NewServer opened it. It waits until connections and
+// namespaces are closed, but not until handlers have returned: Shutdown does that. ctx limits the wait for the
+// cluster, as in Shutdown.
 //
 // Close closes the whole server. Namespace.Close closes a single namespace.
 func (s *Server) Close(ctx context.Context) error {
@@ -49,11 +50,12 @@ func (s *Server) refuseClients() {
 	}
 }
 
-// leaveTimeout bounds how long the other nodes are told that this one leaves when the caller's context has ended.
+// leaveTimeout limits how long it may take to send the leave messages to the other nodes when the caller's context
+// has ended.
 const leaveTimeout = time.Second
 
-// leaveCluster ends what serves clients, and closes the namespaces and the server's own cluster. err is the
-// result of closing the connections.
+// leaveCluster stops the scheduler and the reauthenticator, and closes the namespaces, and the cluster if NewServer
+// opened it. err is the error from closing the connections.
 func (s *Server) leaveCluster(ctx context.Context, err error) error {
 	s.env.scheduler.Close()
 	if s.reauthenticator != nil {

@@ -76,7 +76,7 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 	defer cancel()
 	require.ErrorIs(t, n.Shutdown(ctx), context.DeadlineExceeded)
 	require.Eventually(t, func() bool { return len(peer.Peers()) == 0 }, 5*time.Second, 10*time.Millisecond,
-		"the other nodes are told, long before they would notice the missing heartbeats")
+		"the other nodes must receive the leave message, long before they would notice the missing heartbeats")
 }
 
 func TestCloseDoesNotWaitForHandlers(t *testing.T) {
@@ -112,7 +112,8 @@ func TestCloseClosesAllNamespaces(t *testing.T) {
 			for _, nsp := range []string{"/", "/other"} {
 				require.Eventually(t, func() bool { return len(a.Of(nsp).Peers()) == 0 }, 5*time.Second,
 					10*time.Millisecond,
-					"%s: the other node is told, long before it would notice the missing heartbeats", nsp)
+					"%s: the other node must receive the leave message, long before it would notice the missing "+
+						"heartbeats", nsp)
 				require.ErrorIs(t, b.Of(nsp).Emit(t.Context(), "x"), backplane.ErrClosed)
 			}
 		})

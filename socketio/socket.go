@@ -13,14 +13,14 @@ import (
 
 // Socket is one client in one namespace. It is safe for concurrent use.
 //
-// The functions that a socket is given are called one after the other, in the order of the events. All sockets of
-// a client's connection share the goroutine, and the client's next event waits until the function returns. A
-// function that takes long, or waits for another event of the same client, has to start a goroutine. A function
-// may wait for an acknowledgement.
+// The handlers of a socket are called one at a time, in the order of the events. This holds for all sockets of a
+// connection together: the next event of the client waits until the handler returns. A handler that takes long, or
+// that waits for another event of the same client, has to start a goroutine. A handler may wait for an
+// acknowledgement.
 type Socket struct {
 	client  *client.Client
 	env     *environment
-	roster  *roster // of the namespace; nil until the server has found it
+	roster  *roster // of the namespace; nil until the server has found the namespace
 	name    string  // of the namespace
 	id      string
 	auth    backplane.Value
@@ -34,7 +34,7 @@ type Socket struct {
 	mu           sync.Mutex // guards all below
 	ended        bool       // see claimEnd
 	data         any
-	rooms        []string       // before the socket is in the registry, and after that
+	rooms        []string       // while the socket is not in the registry: before it is added, and after it was removed
 	backlog      []waitingEvent // until the client has been greeted
 	backlogBytes int
 	listeners    *listeners // nil: none
@@ -42,7 +42,7 @@ type Socket struct {
 	cancel       context.CancelCauseFunc
 }
 
-// ID returns the socket's id. The socket is in a room of this name. It is not the id of the connection, which is
+// ID returns the socket's id. The socket is in a room with this name. It is not the id of the connection, which is
 // secret.
 func (s *Socket) ID() string { return s.id }
 
@@ -58,16 +58,16 @@ func (s *Socket) Connected() bool {
 	return (state == client.Registered || state == client.Connected) && !s.lost.Load()
 }
 
-// Recovered reports whether the client has come back with its id, rooms and data, and gets all events that it has
-// missed. See Config.Recovery.
+// Recovered reports whether the client has reconnected and its id, rooms and data were restored. It then receives
+// all events that it has missed. See Config.Recovery.
 func (s *Socket) Recovered() bool { return s.session != nil && s.session.restored != nil }
 
 // Transport returns the transport that the client uses now: "polling" or "websocket".
 func (s *Socket) Transport() string { return s.client.Conn().Transport() }
 
-// Context returns a context that ends as soon as the client is known to be disconnected, even while a handler
-// runs. Its cause is ErrDisconnected. Handlers get this context. Use context.WithoutCancel for work that has to
-// be finished all the same.
+// Context returns a context that is canceled as soon as the server knows that the client is disconnected, even
+// while a handler runs. Its cause is ErrDisconnected. Handlers get this context. Use context.WithoutCancel for work
+// that has to be finished even if the client disconnects.
 func (s *Socket) Context() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,14 +80,14 @@ func (s *Socket) Context() context.Context {
 	return s.ctx
 }
 
-// Data returns the value that SetData has attached to the socket, nil at first.
+// Data returns the value that SetData has attached to the socket, or nil if there is none.
 func (s *Socket) Data() any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.data
 }
 
-// SetData attaches data to the socket. FetchSockets returns it on all nodes, so JSON must be able to express it.
+// SetData attaches data to the socket. FetchSockets returns it on all nodes, so JSON must be able to represent it.
 // Do not modify data afterwards.
 func (s *Socket) SetData(data any) {
 	s.mu.Lock()
@@ -98,10 +98,10 @@ func (s *Socket) SetData(data any) {
 	}
 }
 
-// Join makes the socket join rooms. On this node it takes effect at once. In a middleware (Namespace.Use) the
-// socket joins the rooms when it is connected; events that are broadcast to the rooms in the meantime reach the
-// client after that. Join does nothing once the socket is disconnected. If the socket would be in more rooms than
-// Config.MaxRooms and MaxRoomBytes allow, it joins none of them, and Join returns a *QuotaError.
+// Join makes the socket join rooms. On this node it takes effect at once. If a middleware (see Namespace.Use) calls
+// Join, the socket joins the rooms when it is connected; events that are broadcast to the rooms in the meantime
+// reach the client after that. Join does nothing once the socket is disconnected. If the socket would be in more
+// rooms than Config.MaxRooms and MaxRoomBytes allow, it joins none of them, and Join returns a *QuotaError.
 func (s *Socket) Join(rooms ...string) error {
 	err := s.joinRooms(rooms)
 	switch successor, fits := s.noteRooms(rooms, true); {
@@ -159,8 +159,8 @@ func (s *Socket) leaveRooms(rooms []string) {
 	}
 }
 
-// Rooms returns the rooms that the socket is in, including the room with its id. In OnDisconnecting the socket is
-// still in its rooms, in OnDisconnect it is not.
+// Rooms returns the rooms that the socket is in, including the room named after its id. The socket is still in its
+// rooms when OnDisconnecting functions are called, but not when OnDisconnect functions are called.
 func (s *Socket) Rooms() []string {
 	s.mu.Lock()
 	if state := s.state.Load(); state == client.Connecting || state == client.Disconnected {

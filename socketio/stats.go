@@ -1,8 +1,8 @@
 package socketio
 
-// Stats are figures of a Server at one moment.
+// Stats is a snapshot of the metrics of a Server.
 type Stats struct {
-	// Clients is the number of connected clients, as of ClientsCount.
+	// Clients is the number of connected clients, the result of ClientsCount.
 	Clients int
 	// Unjoined is the number of clients that have not joined a namespace yet.
 	Unjoined int
@@ -11,14 +11,14 @@ type Stats struct {
 	Namespaces, DynamicNamespaces int
 	// Addresses is the number of addresses that clients come from. Addresses without limits do not count.
 	Addresses int
-	// QueuedBytes is the number of bytes in all queues and in incomplete messages: what MaxMemory bounds. Up to
-	// 16 KiB of each queue do not count.
+	// QueuedBytes is the number of bytes in all queues and in incomplete messages, which Config.MaxMemory limits.
+	// Up to 16 KiB of each queue do not count.
 	QueuedBytes int64
-	// Reached is how often each quota was reached since the server was made. It contains all quotas.
+	// Reached is how often each quota was reached since the server was created. It contains all quotas.
 	Reached map[Quota]uint64
 }
 
-// Stats returns the current figures, for metrics.
+// Stats returns the current metrics of the server.
 func (s *Server) Stats() Stats {
 	stats := Stats{Clients: s.ClientsCount(), Unjoined: s.unjoined.len(), Addresses: s.engine.Addresses(),
 		QueuedBytes: s.env.memory.Used(), Reached: make(map[Quota]uint64, len(s.env.reached))}

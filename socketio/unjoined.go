@@ -7,9 +7,9 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/client"
 )
 
-// unjoined lists the clients that have not joined a namespace, in the order in which they have connected. When
-// there are too many, the oldest ones are expelled: a real client joins a namespace at once, so the oldest are
-// the least likely to.
+// unjoined lists the clients that have not joined a namespace, in the order in which they connected. When there are
+// too many, those that connected first are disconnected: a legitimate client joins a namespace at once, so they are
+// the least likely to join one.
 type unjoined struct {
 	config *Config
 
@@ -29,7 +29,7 @@ type waiter struct {
 	removed    bool
 }
 
-// add adds a client that has just connected. It returns the clients that have to be expelled.
+// add adds a client that has just connected. It returns the clients that have to be disconnected to make room.
 func (u *unjoined) add(c *connection, bytes int) (expelled []*connection) {
 	w := &waiter{connection: c, bytes: bytes, since: time.Now()}
 	c.waiter = w

@@ -33,13 +33,13 @@ func TestMessagesReachEveryNode(t *testing.T) {
 		require.Nil(t, said["room"])
 		require.InDelta(t, before, said["at"], float64(patience.Milliseconds()))
 		node = said["node"].(string)
-		require.Regexp(t, `^[0-9a-f]{16}$`, node, "the node's uid")
+		require.Regexp(t, `^[0-9a-f]{16}$`, node, "want the node's uid")
 	}
 
 	require.JSONEq(t, `{"ok":true}`, two.ask("join", `"red"`))
 	require.JSONEq(t, `{"ok":true}`, three.ask("join", `"red"`))
 	require.JSONEq(t, `{"ok":true}`, one.ask("chat message", `{"room":"red","text":"to red"}`),
-		"a client can send to a room without being in it")
+		"a client must be able to send to a room without being in it")
 	require.Equal(t, "to red", three.message("chat message")["text"])
 	require.JSONEq(t, `{"ok":true}`, three.ask("leave", `"red"`))
 	require.JSONEq(t, `{"ok":true}`, two.ask("chat message", `{"room":"red","text":"to who is left"}`))
@@ -79,7 +79,7 @@ func TestPicturesReachOtherNodes(t *testing.T) {
 		var shown struct{ From, Type string }
 		p := v.next("image", &shown)
 		require.Equal(t, [][]byte{picture}, p.attachments)
-		require.Equal(t, "image/png", shown.Type, "the type comes from the bytes, not from the sender")
+		require.Equal(t, "image/png", shown.Type, "the type must come from the bytes, not from the sender")
 		require.Equal(t, "one", shown.From)
 	}
 }
@@ -103,14 +103,14 @@ func TestAQuestionReachesEverybody(t *testing.T) {
 		require.Equal(t, "Ready?", q.Text)
 		require.Equal(t, []string{"Yes", "No"}, q.Choices)
 		require.Equal(t, 20, q.Seconds)
-		require.NotEmpty(t, p.id, "it requests an acknowledgement")
+		require.NotEmpty(t, p.id, "the question must request an acknowledgement")
 		asked[i].acknowledge(p, answer)
 		if i < 2 {
 			require.EqualValues(t, 1-i, questioner.message("answer")["choice"],
-				"the questioner receives each answer when it comes")
+				"the questioner must receive each answer when it arrives")
 		}
 	}
-	require.JSONEq(t, `{"answers":[1,0]}`, questioner.answer(id), "an answer that is not a choice does not count")
+	require.JSONEq(t, `{"answers":[1,0]}`, questioner.answer(id), "an answer that is not a choice must not count")
 }
 
 func TestTypingReachesTheOthers(t *testing.T) {
@@ -120,7 +120,7 @@ func TestTypingReachesTheOthers(t *testing.T) {
 	one.emit("typing", `{}`)
 	require.Equal(t, "one", two.message("typing")["from"])
 	two.emit("typing", `{}`)
-	require.Equal(t, "two", one.message("typing")["from"], "and not the client that types")
+	require.Equal(t, "two", one.message("typing")["from"], "want the typing of the other client only")
 }
 
 // state is what the diagram shows.
@@ -152,7 +152,7 @@ func TestTheDiagramShowsTheCluster(t *testing.T) {
 		one.next("cluster", &s)
 	}
 	require.Equal(t, "the in-memory bus", s.Bus)
-	require.Equal(t, s.UID, s.Nodes[0].UID, "this node comes first")
+	require.Equal(t, s.UID, s.Nodes[0].UID, "this node must come first")
 	for i, n := range s.Nodes {
 		require.Equal(t, r.name(i), n.Name)
 		require.Equal(t, r.links[i]+"/", n.URL)
@@ -163,7 +163,7 @@ func TestTheDiagramShowsTheCluster(t *testing.T) {
 		case one.id:
 			require.Equal(t, "one", c.Name)
 			require.Equal(t, s.UID, c.Node)
-			require.Empty(t, c.Rooms, "without the client's own room")
+			require.Empty(t, c.Rooms, "the client's own room must not be listed")
 		case two.id:
 			require.Equal(t, "2", c.Name)
 			require.Equal(t, s.Nodes[1].UID, c.Node)
@@ -248,5 +248,6 @@ func TestWrongInputIsRefused(t *testing.T) {
 	for said = one.message("chat message"); said["text"] != "me too"; {
 		said = one.message("chat message")
 	}
-	require.Equal(t, strings.Repeat("x", 24), said["from"], "the name without unprintable characters, cut")
+	require.Equal(t, strings.Repeat("x", 24), said["from"],
+		"want the name without unprintable characters, cut to 24 characters")
 }

@@ -46,7 +46,7 @@ func TestCompletionInBash(t *testing.T) {
 	require.Contains(t, complete("tail", "--type", "BR"), "BROADCAST")
 	require.Contains(t, complete("schema", ""), "up\ndown\n")
 	require.Contains(t, complete("completion", "z"), "zsh\n")
-	require.Equal(t, ":4\n", complete("emit", "--nsp", ""), "no names of files")
+	require.Equal(t, ":4\n", complete("emit", "--nsp", ""), "want no completion of file names")
 
 	cmd := exec.Command(bash, "-c", "source /dev/stdin && complete -p backplane")
 	cmd.Stdin = strings.NewReader(run(t, "completion", "bash").stdout)

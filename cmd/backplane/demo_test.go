@@ -37,7 +37,7 @@ func TestDemoPrintsLinksToItsPages(t *testing.T) {
 	r := start(t, "demo", "--addr", "127.0.0.1:0")
 	require.Contains(t, r.stdout.String(),
 		"backplane demo: 3 Socket.IO servers in one cluster, over the in-memory bus\n")
-	require.NotContains(t, r.stdout.String(), "\x1b", "no colors without a terminal")
+	require.NotContains(t, r.stdout.String(), "\x1b", "there must be no colors without a terminal")
 	require.Len(t, r.links, 3)
 	require.Contains(t, r.stdout.String(), `io("`+r.links[0]+`")`)
 	for _, link := range r.links {
@@ -46,7 +46,7 @@ func TestDemoPrintsLinksToItsPages(t *testing.T) {
 		require.Contains(t, response.Header.Get("Content-Security-Policy"), "default-src 'none'")
 		require.NotRegexp(t, `(src|href|url\()\s*=?\s*["']?(https?:)?//`,
 			strings.ReplaceAll(page, "'http://www.w3.org/2000/svg'", ""),
-			"the page loads nothing from other hosts")
+			"the page must load nothing from other hosts")
 		response, _ = fetch(t, link+"/other")
 		require.Equal(t, http.StatusNotFound, response.StatusCode)
 	}
@@ -60,7 +60,7 @@ func TestDocsShowTheDemo(t *testing.T) {
 	page, err := os.ReadFile("../../docs/reference/cli.md")
 	require.NoError(t, err)
 	_, shown, found := strings.Cut(string(page), "```\nbackplane demo: 3 Socket.IO servers")
-	require.True(t, found, "the page has a block with the output of the demo")
+	require.True(t, found, "the page must have a block with the output of the demo")
 	shown, _, _ = strings.Cut(shown, "\n```")
 	r := start(t, "demo", "--addr", "127.0.0.1:0")
 	_, printed, _ := strings.Cut(r.stdout.String(), "backplane demo: 3 Socket.IO servers")
@@ -120,7 +120,7 @@ func TestANodeOfTheDemoStopsAndStartsAgain(t *testing.T) {
 	r.stderr.await(t, "node "+r.name(1)+" has stopped\n")
 	there.gone()
 	_, err := net.Dial("tcp", strings.TrimPrefix(r.links[1], "http://"))
-	require.Error(t, err, "its port is free")
+	require.Error(t, err, "the port must be free")
 	awaitNodes(here, r.name(0), r.name(2))
 	r.typed(r.name(1))
 	r.stderr.await(t, "node "+r.name(1)+" is back\n")
@@ -134,7 +134,7 @@ func TestANodeOfTheDemoStopsAndStartsAgain(t *testing.T) {
 	here.gone()
 }
 
-// awaitNodes waits for a strip with these nodes.
+// awaitNodes waits for a diagram with these nodes.
 func awaitNodes(v *visitor, names ...string) {
 	v.t.Helper()
 	for {
@@ -154,7 +154,7 @@ func awaitNodes(v *visitor, names ...string) {
 	}
 }
 
-// others counts the connections to the database, except the one of the query.
+// others counts the connections to the database, not counting the connection of the query.
 const others = `SELECT count(*) FROM pg_stat_activity
 	WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`
 
@@ -176,11 +176,11 @@ func TestDemoOverPostgres(t *testing.T) {
 			require.JSONEq(t, `{"ok":true}`, here.ask("image", `{"data":{"_placeholder":true,"num":0}}`, picture))
 			require.Equal(t, [][]byte{picture}, there.next("image", &said).attachments)
 			require.Equal(t, 1, pgtest.QueryInt(t, database, `SELECT count(*) FROM "Demo"`),
-				"it is too large for a notification")
+				"the picture must be stored: it is too large for a notification")
 			r.interrupt()
 			require.Empty(t, r.stderr.String())
 			require.Eventually(t, func() bool { return pgtest.QueryInt(t, database, others) == 0 }, patience, pause,
-				"the demo leaves no connection behind")
+				"the demo must leave no connection behind")
 		})
 	}
 }
@@ -238,7 +238,7 @@ func TestInterruptedStartEndsAtOnce(t *testing.T) {
 		_ = cmd.Wait()
 		require.Equal(t, 1, cmd.ProcessState.ExitCode())
 		require.Equal(t, "backplane "+name+": interrupted\n", stderr.String())
-		require.Less(t, time.Since(start), 4*time.Second, "Ctrl-C does not wait for the server")
+		require.Less(t, time.Since(start), 4*time.Second, "Ctrl-C must not wait for the server")
 	}
 }
 

@@ -41,7 +41,7 @@ func TestTheReferenceHasEveryHelpText(t *testing.T) {
 		require.Contains(t, string(page), "\n### "+name+"\n")
 	}
 	require.Equal(t, len(allCommands(t))+1, strings.Count(string(page), "$ backplane help"),
-		"it has no other help texts")
+		"the page must have no other help texts")
 }
 
 func TestHelpFitsATerminal(t *testing.T) {
@@ -106,6 +106,6 @@ func startsOrFails(t *testing.T, args []string) {
 	_ = cmd.Process.Signal(os.Interrupt) // fails if it has ended
 	_ = cmd.Wait()
 	require.NoError(t, w.Close())
-	require.NoError(t, ctx.Err(), "%v does not end", args)
+	require.NoError(t, ctx.Err(), "%v must end", args)
 	require.NotEqual(t, 2, cmd.ProcessState.ExitCode(), "%v: %s", args, written)
 }

@@ -28,12 +28,12 @@ func doctor(t *testing.T, code int, args ...string) map[string][3]string {
 	found := make(map[string][3]string)
 	for _, c := range e.Checks {
 		found[c.Check] = [3]string{c.Status, c.Detail, c.Advice}
-		require.Equal(t, c.Status == "ok", c.Advice == "", "there is advice unless the status is ok: %v", c)
+		require.Equal(t, c.Status == "ok", c.Advice == "", "there must be advice unless the status is ok: %v", c)
 	}
 	return found
 }
 
-// shared are the checks of resources that the tests of other packages use too. They may give a warning.
+// shared are the checks of resources that the tests of other packages also use. They may report a warning.
 var shared = map[string]bool{"queue": true, "connections": true, "clock": true}
 
 // problems returns the checks that are not ok.
@@ -65,18 +65,19 @@ func TestDoctorFindsNoProblem(t *testing.T) {
 			require.Regexp(t, want, r.stdout)
 		}
 	}
-	require.Zero(t, pgtest.QueryInt(t, database, `SELECT count(*) FROM socket_io_attachments`), "no row is left behind")
+	require.Zero(t, pgtest.QueryInt(t, database, `SELECT count(*) FROM socket_io_attachments`),
+		"no row must be left behind")
 }
 
 func TestDoctorFindsNoTable(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Database(t)
 	found := problems(doctor(t, 1, "--postgres", database, "--table", "realtime.x"))
-	require.Len(t, found, 1, "checks that require the table are skipped")
+	require.Len(t, found, 1, "checks that require the table must be skipped")
 	require.Equal(t, "there is no table realtime.x", found["table"][1])
 	require.Contains(t, found["table"][2], "backplane schema --table realtime.x | psql")
 	require.Zero(t, pgtest.QueryInt(t, database, `SELECT count(*) FROM pg_class WHERE relname = 'x'`),
-		"it does not create the table")
+		"the doctor must not create the table")
 
 	pgtest.Exec(t, database, `CREATE TABLE other (id int)`)
 	found = problems(doctor(t, 1, "--postgres", database, "--table", "other", "--driver", "pq"))

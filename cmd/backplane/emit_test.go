@@ -35,7 +35,8 @@ func TestEmit(t *testing.T) {
 			"--compress=false")
 		w.run("emit", "--driver", driver, "--room", "r2", "second", "--", "-5")
 		require.Equal(t, []any{"first"}, w.next(one))
-		require.Equal(t, []any{"second", -5.0}, w.next(both), "the first event excludes it")
+		require.Equal(t, []any{"second", -5.0}, w.next(both),
+			"want the second event: the first one excludes the client's room")
 		require.Equal(t, `["second",-5]`, ours.next())
 
 		r = w.run("emit", "--driver", driver, "--room", "r1", "file", "7", "--binary", file, "--binary", os.DevNull)
@@ -103,8 +104,10 @@ func TestEmitWithAck(t *testing.T) {
 	require.Equal(t, []string{}, got.Missing)
 	require.Equal(t, []string{}, got.Left)
 
-	require.Eventually(t, func() bool { return len(w.ours.Peers()) == 1 }, patience, pause, "it has left the cluster")
-	require.NoError(t, w.node.AwaitServerCount(w.ctx, 2), "also for the Node.js node")
+	require.Eventually(t, func() bool { return len(w.ours.Peers()) == 1 }, patience, pause,
+		"the command must leave the cluster")
+	require.NoError(t, w.node.AwaitServerCount(w.ctx, 2),
+		"the command must leave the cluster for the Node.js node, too")
 }
 
 func TestEmitWithAckReportsMissingAnswers(t *testing.T) {
@@ -114,7 +117,7 @@ func TestEmitWithAckReportsMissingAnswers(t *testing.T) {
 	w.add("ours", "yes")
 	r := run(t, w.args("emit", "--ack", "--nodes", "2", "--timeout", "2s", "ready?")...)
 	require.Equal(t, 1, r.code)
-	require.Equal(t, "\"yes\"\n", r.stdout, "the answers that came are printed")
+	require.Equal(t, "\"yes\"\n", r.stdout, "the answers that arrived must be printed")
 	require.Equal(t, "backplane emit: the result is not complete: 1 client on 1 node did not answer within 2s: "+
 		w.node.UID()+"\n", r.stderr)
 

@@ -34,7 +34,7 @@ func FuzzCommandLine(f *testing.F) {
 		switch code {
 		case 0:
 		case 1, 2:
-			require.NotEmpty(t, errs.String(), "exit status %d without a reason", code)
+			require.NotEmpty(t, errs.String(), "exit status %d, but no reason on stderr", code)
 		default:
 			t.Fatalf("exit status %d", code)
 		}

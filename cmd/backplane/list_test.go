@@ -41,12 +41,12 @@ func TestNodes(t *testing.T) {
 
 	peers, err := w.node.Peers(w.ctx)
 	require.NoError(t, err)
-	require.Equal(t, []string{w.ours.UID()}, peers, "the command is not counted as a node")
+	require.Equal(t, []string{w.ours.UID()}, peers, "the command must not count as a node")
 	require.Equal(t, []string{w.node.UID()}, w.ours.Peers())
 
 	r := run(t, w.args("nodes", "--nodes", "3", "--timeout", "1s")...)
 	require.Equal(t, 1, r.code)
-	require.Contains(t, r.stdout, uids[1], "the nodes that answered are listed")
+	require.Contains(t, r.stdout, uids[1], "the nodes that answered must be listed")
 	require.Equal(t, "backplane nodes: only 2 of 3 nodes answered within 1s\n", r.stderr)
 
 	r = run(t, "nodes", "--postgres", w.url, "--nsp", "/elsewhere", "--settle", "100ms", "--json")
@@ -173,7 +173,7 @@ func TestRooms(t *testing.T) {
 	w.json(&got, "rooms", "--nodes", "2", "--socket", c.ID(), "--driver", "pq")
 	require.Equal(t, []string{"r1", "r2"}, names())
 	w.json(&got, "rooms", "--nodes", "2", "--all", "--room", "r1", "--except", "r2", "--except", "own")
-	require.Len(t, got.Rooms, 2, "r1 and the client's own room")
+	require.Len(t, got.Rooms, 2, "want r1 and the client's own room")
 	require.Equal(t, 1, got.Rooms[0].Clients)
 
 	requireFailure(t, run(t, w.args("rooms", "--nodes", "2", "--socket", "nobody")...),

@@ -75,7 +75,7 @@ func TestHelpGoesToStdoutAndSucceeds(t *testing.T) {
 		require.Empty(t, r.stderr, args)
 		require.Contains(t, r.stdout, "Usage: backplane", args)
 		for line := range strings.Lines(r.stdout) {
-			require.LessOrEqual(t, len(line)-1, 80, "a line of help fits a terminal: %s", line)
+			require.LessOrEqual(t, len(line)-1, 80, "a line of help must fit a terminal: %s", line)
 		}
 	}
 	require.Contains(t, run(t, "demo", "--help").stdout, "--nodes N")
@@ -92,7 +92,7 @@ func TestVersion(t *testing.T) {
 func TestWrongUsageIsExitCode2AndOneLine(t *testing.T) {
 	r := run(t)
 	require.Equal(t, 2, r.code)
-	require.Contains(t, r.stderr, "Usage: backplane <command>", "without arguments it prints the help")
+	require.Contains(t, r.stderr, "Usage: backplane <command>", "without arguments the program must print the help")
 
 	for _, c := range []struct {
 		args []string
@@ -149,6 +149,6 @@ func TestAPasswordIsNeverShown(t *testing.T) {
 
 func requireOneLine(t *testing.T, text string) {
 	t.Helper()
-	require.Equal(t, 1, strings.Count(text, "\n"), "an error is one line: %s", text)
+	require.Equal(t, 1, strings.Count(text, "\n"), "an error must be one line: %s", text)
 	require.True(t, strings.HasSuffix(text, "\n"))
 }

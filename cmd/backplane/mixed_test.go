@@ -79,7 +79,7 @@ func TestANodeJSServerJoinsTheDemo(t *testing.T) {
 		client.await(t, "two: all from Go\n")
 		client.await(t, "two sends a picture: image/png, 12008 bytes\n")
 	}
-	require.NotContains(t, bob.String(), "red from Go", "a client outside the room does not receive it")
+	require.NotContains(t, bob.String(), "red from Go", "a client outside the room must not receive the message")
 
 	// The diagram shows the clients and the deliveries.
 	awaitClient(one, "ann", uid)

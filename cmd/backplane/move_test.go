@@ -32,7 +32,7 @@ func TestJoinLeaveDisconnectRooms(t *testing.T) {
 		w.run("disconnect", "--driver", driver, "--room", "vip", "--close")
 		_, err := c.Disconnected(w.ctx)
 		require.NoError(t, err)
-		require.True(t, receive(w, ours.gone), "the connection is closed too")
+		require.True(t, receive(w, ours.gone), "the connection must be closed, too")
 
 		rooms, err := stays.Rooms(w.ctx)
 		require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestJoinLeaveDisconnectRooms(t *testing.T) {
 		reason, err := stays.Disconnected(w.ctx)
 		require.NoError(t, err)
 		require.Equal(t, "io server disconnect", reason)
-		require.False(t, receive(w, last.gone), "the connection stays open")
+		require.False(t, receive(w, last.gone), "the connection must stay open")
 	}
 }
 
@@ -56,7 +56,7 @@ func TestJoinLeaveDisconnectOneClient(t *testing.T) {
 	require.Equal(t, "join a, b: done for "+c.ID()+" in /chat\n", r.stdout)
 	rooms, err := c.Rooms(w.ctx)
 	require.NoError(t, err)
-	require.ElementsMatch(t, []string{c.ID(), "a", "b"}, rooms, "it is in the rooms when the command ends")
+	require.ElementsMatch(t, []string{c.ID(), "a", "b"}, rooms, "the client must be in the rooms when the command ends")
 
 	w.run("leave", "--socket", c.ID(), "--nodes", "2", "a", "--driver", "pq")
 	rooms, err = c.Rooms(w.ctx)
@@ -66,7 +66,7 @@ func TestJoinLeaveDisconnectOneClient(t *testing.T) {
 	var got map[string]any
 	w.json(&got, "disconnect", "--socket", "ours", "--nodes", "2")
 	require.Equal(t, "ours", got["socket"])
-	require.False(t, receive(w, ours.gone), "the connection stays open")
+	require.False(t, receive(w, ours.gone), "the connection must stay open")
 	w.run("disconnect", "--socket", c.ID(), "--nodes", "2", "--close")
 	_, err = c.Disconnected(w.ctx)
 	require.NoError(t, err)

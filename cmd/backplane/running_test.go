@@ -75,7 +75,7 @@ func (tr *transcript) await(t *testing.T, want string) {
 		select {
 		case <-changed:
 		case <-limit:
-			require.Fail(t, "the command has not written this in time", "%q:\n%s", want, text)
+			require.Fail(t, "the command must write this in time", "%q:\n%s", want, text)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
-// columns are those of the table for large messages.
+// columns are the columns of the table for large messages.
 const columns = " (id bigserial UNIQUE, created_at timestamptz DEFAULT now(), payload bytea);\n"
 
 func TestSchema(t *testing.T) {

@@ -41,7 +41,7 @@ func TestSecretFile(t *testing.T) {
 	w, file := signedWorld(t)
 	require.Contains(t, w.run("nodes", "--nodes", "1", "--secret-file", file).stdout, w.ours.UID())
 	require.NotContains(t, run(t, w.args("nodes", "--settle", "500ms")...).stdout, w.ours.UID(),
-		"unsigned messages are not answered")
+		"unsigned messages must not be answered")
 
 	signed, plain := w.tail("--secret-file", file), w.tail()
 	for _, text := range []string{"small", strings.Repeat("large", 2000)} {
@@ -49,7 +49,8 @@ func TestSecretFile(t *testing.T) {
 		got := receive(w, signed.lines)
 		require.Equal(t, "news", got["event"])
 		require.Equal(t, []any{text}, got["args"])
-		require.Contains(t, receive(w, plain.lines)["error"], "malformed", "a signature is not JSON")
+		require.Contains(t, receive(w, plain.lines)["error"], "malformed",
+			"without the secret, a signed message must not be decoded: a signature is not JSON")
 		w.run("emit", "news", text)
 		require.Contains(t, receive(w, signed.lines)["error"], "no valid signature")
 		require.Equal(t, "news", receive(w, plain.lines)["event"])

@@ -23,7 +23,7 @@ func TestServe(t *testing.T) {
 		"--max-payload", "2000")
 	require.Contains(t, r.stdout.String(), "backplane serve: node a node, over the in-memory bus\n")
 	require.Contains(t, r.stdout.String(), "\n  https://chat.example.com/\n")
-	require.Empty(t, r.links, "the link is the given one")
+	require.Empty(t, r.links, "the link must be the one of --url")
 	require.Empty(t, r.stderr.String())
 }
 
@@ -33,7 +33,7 @@ func TestServeOnAPathForAnOrigin(t *testing.T) {
 		"--sticky", "node")
 	link := r.links[0]
 	_, page := fetch(t, link+"/")
-	require.Contains(t, page, `data-path="/rt/"`, "the page knows the path")
+	require.Contains(t, page, `data-path="/rt/"`, "the page must have the path")
 	response, _ := fetch(t, link+"/socket.io/?EIO=4&transport=polling")
 	require.Equal(t, http.StatusNotFound, response.StatusCode)
 	response, open := fetch(t, link+"/rt/?EIO=4&transport=polling")
@@ -44,7 +44,7 @@ func TestServeOnAPathForAnOrigin(t *testing.T) {
 	_, err := dial(t, link+"/rt/", "Origin", "https://app.example.com")
 	require.NoError(t, err)
 	_, err = dial(t, link+"/rt/", "Origin", link)
-	require.NoError(t, err, "pages of the server itself may connect too")
+	require.NoError(t, err, "pages of the server itself must be able to connect, too")
 	_, err = dial(t, link+"/rt/", "Origin", "https://evil.example.com")
 	require.Error(t, err)
 }
@@ -59,11 +59,11 @@ func TestServeDisconnectsItsClientsWhenItIsStopped(t *testing.T) {
 		v.gone()
 		require.Empty(t, r.stderr.String())
 		_, err := net.Dial("tcp", strings.TrimPrefix(r.links[0], "http://"))
-		require.Error(t, err, "its port is free")
+		require.Error(t, err, "the port must be free")
 	}
 }
 
-// A client that does not read delays the end for a moment. The leave message to the other nodes is sent all the same.
+// A client that does not read delays the end for a moment. The leave message to the other nodes is still sent.
 func TestServeLeavesTheClusterWhateverItsClientsDo(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Database(t)
@@ -91,7 +91,7 @@ func TestServeLeavesTheClusterWhateverItsClientsDo(t *testing.T) {
 		}
 		left = left || strings.Contains(n.Payload, `"type":13`) // ADAPTER_CLOSE
 	}
-	require.True(t, left, "the leave message is sent before the process has ended")
+	require.True(t, left, "the leave message must be sent before the process ends")
 }
 
 func TestServeJoinsTheNodesOnTheSameDatabase(t *testing.T) {

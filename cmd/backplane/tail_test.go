@@ -65,7 +65,7 @@ func (tl *tailing) next(name string) map[string]any {
 	tl.w.t.Helper()
 	for {
 		m := receive(tl.w, tl.lines)
-		require.NotNil(tl.w.t, m, "the tail ended before a %s", name)
+		require.NotNil(tl.w.t, m, "the tail ended; want a %s", name)
 		if m["name"] == name {
 			return m
 		}
@@ -78,7 +78,7 @@ func (tl *tailing) both(one, other string) map[string]map[string]any {
 	got := make(map[string]map[string]any)
 	for got[one] == nil || got[other] == nil {
 		m := receive(tl.w, tl.lines)
-		require.NotNil(tl.w.t, m, "the tail ended")
+		require.NotNil(tl.w.t, m, "the tail ended; want two more messages")
 		if name := m["name"].(string); name == one || name == other {
 			got[name] = m
 		}
@@ -94,7 +94,7 @@ func (tl *tailing) interrupt() {
 	}
 	for range tl.stderr {
 	}
-	require.NoError(tl.w.t, tl.cmd.Wait(), "exit status 0")
+	require.NoError(tl.w.t, tl.cmd.Wait(), "want exit status 0")
 }
 
 func TestTail(t *testing.T) {
@@ -158,7 +158,7 @@ func TestTail(t *testing.T) {
 		require.Equal(t, "emitter", m["uid"])
 		require.Equal(t, true, m["close"])
 
-		require.Equal(t, []string{w.node.UID()}, w.ours.Peers(), "a tail is not a node")
+		require.Equal(t, []string{w.node.UID()}, w.ours.Peers(), "a tail must not count as a node")
 
 		w.run("sockets", "--nodes", "2") // joins and leaves
 		tl.next("INITIAL_HEARTBEAT")
@@ -183,11 +183,11 @@ func TestTailFilters(t *testing.T) {
 	m := receive(w, two.lines)
 	require.Equal(t, "SOCKETS_JOIN", m["name"])
 	require.Equal(t, "/other", m["nsp"])
-	require.NoError(t, two.cmd.Wait(), "it ends after two messages")
+	require.NoError(t, two.cmd.Wait(), "the tail must end after two messages")
 	all.interrupt()
 }
 
-// Payloads that are no messages and messages without their attachment are printed with an error.
+// Payloads that are not messages, and messages without their attachment, are printed with an error.
 func TestTailPrintsWhatItCannotDecode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -210,7 +210,7 @@ func TestTailPrintsWhatItCannotDecode(t *testing.T) {
 			'{"uid":"emitter","type":3,"data":{"packet":{"data":["a"]},"opts":{"rooms":[null]}}}')`)
 	m = receive(w, tl.lines)
 	require.Equal(t, []any{}, m["to"])
-	require.Equal(t, true, m["nobody"], "an empty list of rooms would mean all clients")
+	require.Equal(t, true, m["nobody"], "nobody must be true: an empty list of rooms would mean all clients")
 	pgtest.Exec(t, w.url,
 		`SELECT pg_notify('socket.io#/chat',
 			'{"uid":"emitter","type":3,"nsp":"/x","data":{"packet":{"data":["a"]},"opts":{}}}')`)
@@ -254,7 +254,7 @@ func TestTailWithASlowReaderGoesOnReadingTheServer(t *testing.T) {
 			strings.Repeat("x", 500)+`",' || n || ']},"opts":{}}}') FROM generate_series(1, 12000) AS n`)
 	require.Eventually(t, func() bool {
 		return pgtest.QueryInt(t, w.url, `SELECT (1000000 * pg_notification_queue_usage())::int`) < 100
-	}, patience, pause, "the server's queue is empty")
+	}, patience, pause, "want: the server's queue is empty")
 	go scan(stdout, func(string) {}, func() {})
 	require.True(t, lines.Scan())
 	require.Regexp(t, `\d+ messages are missing: the output is read too slowly`, lines.Text())
@@ -279,12 +279,12 @@ func TestTailWaitsForALockedTableOnce(t *testing.T) {
 	for _, nsp := range []string{"/chat", "/other"} {
 		pgtest.Exec(t, w.url, `SELECT pg_notify('socket.io#`+nsp+`', '`+fmt.Sprintf(small, nsp)+`')`)
 	}
-	require.Equal(t, "/other", receive(w, tl.lines)["nsp"], "the other namespace is not delayed")
+	require.Equal(t, "/other", receive(w, tl.lines)["nsp"], "the other namespace must not be delayed")
 	begun := time.Now()
 	for range 30 {
 		require.Contains(t, receive(w, tl.lines)["error"], "attachment")
 	}
 	require.Equal(t, "a", receive(w, tl.lines)["event"])
-	require.Less(t, time.Since(begun), 20*time.Second, "one timeout for all, not one each")
+	require.Less(t, time.Since(begun), 20*time.Second, "all messages together must wait for one timeout")
 	tl.interrupt()
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 )
 
-// Ctrl-C stops every command at once, whatever it waits for, and is not wrong usage.
+// Ctrl-C stops every command at once, whatever the command waits for. The exit status is not that of wrong usage.
 func TestCtrlCStopsEveryCommand(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and sends nothing
@@ -35,7 +35,7 @@ func TestCtrlCStopsEveryCommand(t *testing.T) {
 		require.Less(t, time.Since(start), 5*time.Second, args)
 		_ = connection.Close()
 		if args[0] == "tail" {
-			require.Zero(t, cmd.ProcessState.ExitCode(), "an interrupt is the normal end of a tail")
+			require.Zero(t, cmd.ProcessState.ExitCode(), "want exit status 0: an interrupt is the normal end of a tail")
 			require.Empty(t, out.String())
 			continue
 		}
@@ -57,7 +57,7 @@ func TestAnInterruptedCommandLeavesTheCluster(t *testing.T) {
 	_ = cmd.Wait()
 	require.Equal(t, 1, cmd.ProcessState.ExitCode())
 	require.Eventually(t, func() bool { return len(w.ours.Peers()) == 1 }, 8*time.Second, pause,
-		"sooner than the heartbeat timeout")
+		"want: the command leaves sooner than the heartbeat timeout")
 }
 
 // Colors are only for terminals.

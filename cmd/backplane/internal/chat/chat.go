@@ -1,13 +1,14 @@
 // Package chat implements the chat of the demo. It spans the nodes of a cluster. Its page, which is embedded, also
 // draws a diagram of the cluster.
 //
-// Clients send these events: "chat message" {room?, text}, "image" {room?, data}, "typing" {room?}, "ask" {room?, text,
-// choices}, "join" and "leave" with a room, and "rename" with a name. The server acknowledges each except "typing",
-// with {error} if it refuses. It sends messages to the clients in the room, or to all clients, as an event of the same
-// name with from, node, room and at added. It sends "question", which clients acknowledge with the number of their
-// choice, and for the diagram "cluster" and "flow".
+// Clients send these events: "chat message" {room?, text}, "image" {room?, data}, "typing" {room?}, "ask" {room?,
+// text, choices}, "join" and "leave" with a room, and "rename" with a name. The server acknowledges each event
+// except "typing". If it refuses the event, the acknowledgement is {error}. It sends each message to the clients in
+// the room, or to all clients, as an event with the same name and the additional fields from, node, room and at. It
+// also sends the event "question", which clients acknowledge with the number of their choice, and the events
+// "cluster" and "flow" for the diagram.
 //
-// The servers report about themselves to each other with a server-side event "node": see report.
+// The servers report their state to each other with the server-side event "node": see report.
 //
 // # Files
 //

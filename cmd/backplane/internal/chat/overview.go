@@ -246,7 +246,7 @@ func list(sockets []*backplane.RemoteSocket) ([]client, map[string]int) {
 	return clients, counts
 }
 
-// present lists this node and its peers, with what they have reported. It forgets nodes that are no peers any more.
+// present lists this node and its peers, with what they have reported. It forgets nodes that are no longer peers.
 func (o *overview) present(counts map[string]int) []node {
 	own := o.report()
 	peers := o.io.Peers()

@@ -32,8 +32,8 @@ type Command struct {
 	Name    string
 	Summary string // one line, for the list of commands
 
-	// Args describes the arguments in the usage line. The command takes MinArgs to MaxArgs of them. A negative MaxArgs
-	// means any number.
+	// Args describes the arguments in the usage line. The command takes between MinArgs and MaxArgs arguments. A
+	// negative MaxArgs means any number.
 	Args             string
 	MinArgs, MaxArgs int
 	Values           []string // possible arguments, for completion in the shell

@@ -77,7 +77,7 @@ func TestTable(t *testing.T) {
 	require.Equal(t, "A   BB  C\n1   é   a\\nb\n22      long text a…\n", out.String())
 	out.Reset()
 	terminal.Table([]string{"A"}, nil)
-	require.Empty(t, out.String(), "no rows, no header")
+	require.Empty(t, out.String(), "without rows there must be no header")
 	terminal.Color = true
 	terminal.Table([]string{"A"}, [][]string{{"1"}})
 	require.Equal(t, "\x1b[1mA\x1b[0m\n1\n", out.String())

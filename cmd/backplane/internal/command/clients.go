@@ -24,7 +24,7 @@ type clients struct {
 
 func bindClients(fs *pflag.FlagSet) *clients {
 	c := &clients{fs: fs, to: bindTarget(fs, "select clients")}
-	fs.StringVar(&c.socket, "socket", "", "select the client with this `ID`, and wait until it is done")
+	fs.StringVar(&c.socket, "socket", "", "select the client with this `ID`, and wait for its node")
 	fs.BoolVar(&c.all, "all", false, "select all clients of the namespace")
 	c.wait = bindWait(fs)
 	fs.BoolVar(&c.json, "json", false, "print the result as one JSON object")

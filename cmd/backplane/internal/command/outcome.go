@@ -8,7 +8,7 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// outcome describes in the JSON of a result whether all nodes have answered.
+// outcome is the part of a JSON result that says whether all nodes have answered.
 type outcome struct {
 	// Complete is true if all known nodes have answered.
 	Complete bool `json:"complete"`

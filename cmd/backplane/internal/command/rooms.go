@@ -29,7 +29,7 @@ backplane rooms --json | jq -r '.rooms[] | select(.clients > 100).room'`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		r := rooms{fs: fs, to: bindTarget(fs, "list the rooms of clients")}
 		fs.StringVar(&r.socket, "socket", "", "list the rooms of the client with this `ID`")
-		fs.BoolVar(&r.all, "all", false, "also list the own rooms of clients")
+		fs.BoolVar(&r.all, "all", false, "also list each client's own room")
 		r.wait = bindWait(fs)
 		fs.BoolVar(&r.json, "json", false, "print one JSON object")
 		r.connection = connect.BindCluster(fs)

@@ -39,7 +39,8 @@ type Flags struct {
 	Timeout time.Duration
 }
 
-// environment is the environment variable with the URL of the database, for when the flag is not set.
+// environment is the environment variable with the URL of the database. It is used if the flag --postgres is not
+// set.
 const environment = "DATABASE_URL"
 
 // BindNode declares the flags of a command that runs nodes. Without --postgres the nodes use memory. The environment is
@@ -68,7 +69,7 @@ func BindCluster(fs *pflag.FlagSet) *Flags {
 		"the cluster's `TABLE` for large payloads: name or schema.name")
 	f.bindOwner(fs)
 	fs.StringVar(&f.secret, "secret-file", "",
-		"`FILE` with the secret that signs the cluster's messages; all its bytes count, also a newline at the end")
+		"`FILE` with the secret that signs the cluster's messages; all its bytes count, including a newline at the end")
 	fs.StringVar(&f.codec, "codec", "json", "`CODEC` of the cluster: json, which Node.js uses, or cbor")
 	fs.DurationVar(&f.Timeout, "timeout", 5*time.Second,
 		"give up after this `TIME` without an answer from the database or from the nodes, for example 500ms or 1m")
@@ -93,9 +94,9 @@ func (f *Flags) bindDriver(fs *pflag.FlagSet) {
 
 // Backend connects the nodes of one process.
 type Backend struct {
-	// Name describes it without secrets. Short is a shorter description.
+	// Name describes the backend without secrets. Short is a shorter description.
 	Name, Short string
-	// Bus returns a bus for one more node.
+	// Bus returns a bus for another node.
 	Bus func() transport.Bus
 
 	server *Server // nil: in memory
@@ -108,7 +109,7 @@ func (b *Backend) Close() {
 	}
 }
 
-// Explain adds advice to an error of a node, if there is any.
+// Explain adds advice to an error of a node, if there is advice for it.
 func (b *Backend) Explain(err error) error {
 	if b.server == nil {
 		return err
@@ -205,7 +206,7 @@ func (f *Flags) Secret() ([]byte, error) {
 	return secret, nil
 }
 
-// Wire returns what encodes and decodes the messages of the cluster. store, unless nil, is for large messages.
+// Wire returns the encoder and decoder for the messages of the cluster. store holds large messages; it may be nil.
 func (f *Flags) Wire(limits transport.Limits, store wire.Store) (*wire.Wire, error) {
 	secret, err := f.Secret()
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// Explain adds advice to an error of a node or an emitter, if there is any.
+// Explain adds advice to an error of a node or an emitter, if there is advice for it.
 func (s *Server) Explain(err error) error {
 	var setup *postgres.SetupError
 	var op *emitter.OpError
@@ -35,14 +35,15 @@ func (s *Server) Explain(err error) error {
 		return setup // it has advice already
 	case errors.Is(err, backplane.ErrNoLoopback):
 		return fmt.Errorf(`%s: a notification that was sent did not come back: `+
-			`there may be a pooler in between, or it is a replica; run "backplane doctor" to find out`, s.Where)
+			`there may be a pooler in between, or the server may be a replica; run "backplane doctor" to find out`,
+			s.Where)
 	case errors.As(err, &op) && (sqlState(err) != "" || unreachable(err)):
 		return fmt.Errorf("%s: %w", s.Where, s.refusal(op.Err))
 	}
 	return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "backplane: "))
 }
 
-// ExplainSQL adds advice to an error of DB, if there is any.
+// ExplainSQL adds advice to an error of DB, if there is advice for it.
 func (s *Server) ExplainSQL(err error) error {
 	if err == nil || !unreachable(err) && sqlState(err) == "" {
 		return err
@@ -76,7 +77,8 @@ func unreachable(err error) bool {
 	return errors.As(err, &network) || errors.As(err, &connecting) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// refusal returns one reason for an error, with advice. Drivers list each address that they have tried.
+// refusal returns an error with a single reason and advice. The errors of drivers list each address that they have
+// tried.
 func (s *Server) refusal(err error) error {
 	if state, message := serverError(err); state != "" {
 		return fmt.Errorf("%s (SQLSTATE %s)%s", message, state, s.advice(state))
@@ -104,7 +106,7 @@ func tableAdvice(table string) string {
 		`"backplane schema --table %s | psql URL"`, table)
 }
 
-// advice returns what to do about an error of the server. Appendix A of PostgreSQL's manual lists the codes.
+// advice says what the user can do about an error of the server. Appendix A of PostgreSQL's manual lists the codes.
 func (s *Server) advice(state string) string {
 	switch {
 	case state == "42P01", state == "3F000":

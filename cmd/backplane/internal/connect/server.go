@@ -12,9 +12,9 @@ import (
 
 // Server is a PostgreSQL server, used with one of the drivers.
 type Server struct {
-	// Name describes it without secrets. Where is its address and database.
+	// Name describes the server without secrets. Where is its address and database.
 	Name, Where string
-	// Driver returns the bus and store for one more node.
+	// Driver returns the bus and store for another node.
 	Driver func() Driver
 	// DB is a pool of connections to the server.
 	DB *sql.DB
@@ -30,8 +30,8 @@ type Server struct {
 // closeTimeout bounds the time in which a driver is closed.
 const closeTimeout = 3 * time.Second
 
-// WithDriver calls use with a driver of the existing cluster, and closes the driver afterwards. It adds advice to the
-// error that use returns, if there is any.
+// WithDriver calls use with a driver of the existing cluster, and closes the driver afterwards. It adds advice to
+// the error that use returns, if there is advice for it.
 func (f *Flags) WithDriver(ctx context.Context, use func(*Server, Driver) error) error {
 	server, err := f.OpenCluster()
 	if err != nil {

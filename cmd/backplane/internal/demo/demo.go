@@ -1,5 +1,5 @@
-// Package demo implements the demo command. It runs several Socket.IO servers as one cluster in one process. Each has a
-// page that shows what the cluster does.
+// Package demo implements the demo command. It runs several Socket.IO servers as one cluster in one process. Each
+// server has a page that shows what the cluster does.
 package demo
 
 import (
@@ -52,11 +52,11 @@ backplane demo --postgres "$DATABASE_URL"`,
 }
 
 const (
-	// maxNodes keeps the number of connections, two per node, below PostgreSQL's default limit of 100.
+	// maxNodes keeps the number of database connections, two per node, below PostgreSQL's default limit of 100.
 	maxNodes = 20
-	// startTimeout bounds the start, also the time in which the nodes have to find each other.
+	// startTimeout limits how long the start may take, until all nodes have found each other.
 	startTimeout = 10 * time.Second
-	// stopTimeout bounds the end of a node.
+	// stopTimeout limits how long it may take to stop a node.
 	stopTimeout = 3 * time.Second
 )
 
@@ -164,10 +164,10 @@ Open two of them side by side and try this:
 
 Ctrl-C stops the demo.`
 
-// readNames stops and starts the nodes whose names are typed, until the demo is interrupted or a node fails.
+// readNames stops or starts the node whose name is typed, until the demo is interrupted or a node fails.
 func (d *demo) readNames(ctx context.Context) error {
 	lines := make(chan string)
-	go readLines(ctx, d.t.In, lines) // a read from a terminal cannot be interrupted: it may outlive this function
+	go readLines(ctx, d.t.In, lines) // may outlive this function, because a read from a terminal cannot be interrupted
 	failed := make(chan error, 1)
 	for _, s := range d.slots {
 		go reportFailure(ctx, s.node, failed)
@@ -204,7 +204,7 @@ func reportFailure(ctx context.Context, node *serve.Node, failed chan<- error) {
 	case err := <-node.Failed():
 		select {
 		case failed <- fmt.Errorf("node %s: %w", node.Name, err):
-		default: // another node has failed already
+		default: // the failure of another node is reported already
 		}
 	case <-ctx.Done():
 	}
@@ -242,7 +242,7 @@ func (d *demo) stop(ctx context.Context, s *slot) {
 	defer cancel()
 	err := s.node.Stop(ctx)
 	s.node = nil
-	// A deadline is no failure: the remaining clients were disconnected.
+	// An expired deadline is not a failure: the remaining clients were disconnected.
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		d.logger.Warn("stopping a node", "node", s.name, "error", err)
 	}

@@ -23,7 +23,7 @@ type status string
 
 const (
 	ok   status = "ok"
-	warn status = "warn" // it works, but someone should look at it
+	warn status = "warn" // it works, but an administrator should look at it
 	fail status = "fail" // it does not work
 )
 
@@ -67,7 +67,7 @@ var checks = []check{
 	{"clock", clock, "connection"},
 }
 
-// runChecks runs the checks, each with the timeout of the flags, and calls each with what they find.
+// runChecks runs the checks, each with the timeout of the flags, and calls each with every finding.
 func (s *subject) runChecks(ctx context.Context, each func(finding)) {
 	failed := make(map[string]bool)
 	for _, c := range checks {
@@ -94,7 +94,7 @@ func pass(format string, args ...any) finding {
 
 const repeat = "fix this error, then run the doctor again"
 
-// notChecked returns the finding of a check that an error has prevented.
+// notChecked returns the finding for a check that could not be done because of err.
 func (s *subject) notChecked(err error) finding {
 	return finding{Status: fail, Detail: "cannot be checked: " + s.server.ExplainSQL(err).Error(), Advice: repeat}
 }

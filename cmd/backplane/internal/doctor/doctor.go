@@ -26,7 +26,7 @@ Prints one line per check: ok, warn or fail, with advice unless it is ok.
 It changes nothing, and nodes do not notice it.
 
 The exit status is 1 if a check fails. Warnings do not change it: the cluster
-works, but someone should look at them.`,
+works, but an administrator should look at them.`,
 	Examples: `
 backplane doctor --postgres postgres://app@db.example.com/app
 backplane doctor --driver pq --table realtime.attachments

@@ -17,9 +17,9 @@ const connectDirectly = "connect the nodes directly to the server, or through a 
 
 // pooler detects a pooler in transaction mode, which loses LISTEN.
 //
-// It opens two connections and runs statements on the first while a transaction is open on the second. If a server
-// process ever serves both connections, or the first is served by more than one process, something in between moves
-// connections from one process to another.
+// It opens two connections and runs statements on the first while a transaction is open on the second. If one
+// server process serves both connections, or several processes serve the first, then a pooler in between assigns
+// transactions to server processes.
 func pooler(ctx context.Context, s *subject) finding {
 	first, err := s.conn(ctx)
 	if err != nil {

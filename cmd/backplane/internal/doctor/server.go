@@ -28,7 +28,7 @@ func version(ctx context.Context, s *subject) finding {
 		return s.notChecked(err)
 	}
 	if number < oldest {
-		return finding{Status: warn, Detail: "PostgreSQL " + text + " is not maintained any more",
+		return finding{Status: warn, Detail: "PostgreSQL " + text + " is no longer maintained",
 			Advice: "upgrade it when you can"}
 	}
 	return pass("PostgreSQL %s", text)
@@ -60,7 +60,7 @@ func encoding(ctx context.Context, s *subject) finding {
 	}
 	if name != "UTF8" {
 		return finding{Status: fail,
-			Detail: "the encoding of the database is " + name + ": messages with other characters fail",
+			Detail: "the encoding of the database is " + name + ": messages with characters outside it fail",
 			Advice: "create a database with ENCODING 'UTF8' for the cluster"}
 	}
 	return pass("UTF8")
@@ -75,7 +75,7 @@ func queue(ctx context.Context, s *subject) finding {
 	f := pass("%.1f %% of the server's notification queue is in use", 100*usage)
 	if usage > 0.1 {
 		f.Status = warn
-		f.Advice = "find sessions that listen and do not read, or have a transaction open for long: " +
+		f.Advice = "find sessions that listen but do not read, or that keep a transaction open for a long time: " +
 			"SELECT pid, application_name, state, xact_start FROM pg_stat_activity ORDER BY xact_start"
 	}
 	if usage > 0.5 {
@@ -100,8 +100,8 @@ func connections(ctx context.Context, s *subject) finding {
 	return f
 }
 
-// maxSkew is how much the clocks may differ without a warning. Nothing depends on it: only the server's clock counts
-// for the age of attachments.
+// maxSkew is how much the clocks may differ without a warning. The cluster does not depend on equal clocks: only
+// the server's clock counts for the age of attachments.
 const maxSkew = 2 * time.Second
 
 // clock compares the clock of the server with the clock of this machine.

@@ -42,7 +42,7 @@ func largeMessages(ctx context.Context, s *subject) finding {
 		if f, found := locked(ctx, s, name); found {
 			return f
 		}
-		return finding{Status: fail, Detail: "none can be stored: " + s.server.ExplainSQL(err).Error(),
+		return finding{Status: fail, Detail: "no message can be stored: " + s.server.ExplainSQL(err).Error(),
 			Advice: "see the check of the table; its row-level security and its triggers must not stop the role"}
 	}
 	var id int64
@@ -87,7 +87,8 @@ WHERE l.relation = to_regclass($1) AND l.granted
 			"until then large messages fail and small ones work", pid)}, true
 }
 
-// maxAge is an age that attachments do not reach where a node runs: it removes them after a minute or two.
+// maxAge is the age from which attachments cause a warning. While a node runs, none gets that old: the node removes
+// them after a minute or two.
 const maxAge = 10 * time.Minute
 
 // oldAttachments checks whether a node removes expired attachments.

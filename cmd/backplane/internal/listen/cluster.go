@@ -14,7 +14,7 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// while runs the listener until f returns.
+// while runs the listener while f runs.
 func (l *Listener) while(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup

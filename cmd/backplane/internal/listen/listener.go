@@ -56,11 +56,12 @@ const (
 	maxWait = 5 * time.Second
 )
 
-// ErrSilent is the error of a connection on which nothing arrives, not even the messages to the listener itself.
+// ErrSilent is the error of a connection on which no message arrives, not even those that the listener sends to
+// itself.
 var ErrSilent = errors.New("connected, but nothing arrives")
 
-// Open connects and returns when it is certain that later messages are received. Run delivers them and closes the
-// connection in the end.
+// Open connects, and returns when it is certain that later messages will be received. Run delivers them and finally
+// closes the connection.
 func Open(ctx context.Context, config Config) (*Listener, error) {
 	if config.Interval == 0 {
 		config.Interval = 5 * time.Second
@@ -159,8 +160,8 @@ func (l *Listener) sendHeartbeats(ctx context.Context) {
 		bounded, cancel := context.WithTimeout(ctx, l.config.Timeout)
 		err := l.sendToSelf(bounded)
 		cancel()
-		// Only a message that was sent comes back. After a timeout it is unknown whether it was sent. It is expected
-		// then, because the network may be broken.
+		// Only a message that was sent comes back. After a timeout it is unknown whether the message was sent. The
+		// listener then expects it, because the network may be broken.
 		late := errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, transport.ErrNotSent)
 		if err == nil || late {
 			l.expect(start)
@@ -168,7 +169,7 @@ func (l *Listener) sendHeartbeats(ctx context.Context) {
 	}
 }
 
-// expect records that a message was sent that must come back.
+// expect records that the listener has sent a message to itself, which must come back.
 func (l *Listener) expect(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -184,7 +185,7 @@ func (l *Listener) arrived() {
 	l.received = time.Now()
 }
 
-// silence returns when the last message arrived, and whether one is overdue.
+// silence returns when the last message arrived, and whether a message is overdue.
 func (l *Listener) silence() (last time.Time, overdue bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

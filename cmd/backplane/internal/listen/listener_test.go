@@ -22,8 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A network that loses bytes looks like a cluster in which nothing happens. The listener sends messages to itself and
-// reconnects when they do not come back.
+// A network that loses bytes cannot be told from a cluster in which nothing happens. So the listener sends messages
+// to itself, and reconnects when they do not come back.
 func TestASilentConnectionIsReplaced(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -60,11 +60,11 @@ func TestASilentConnectionIsReplaced(t *testing.T) {
 	require.ErrorIs(t, <-lost, listen.ErrSilent)
 	proxy.Cut()
 	proxy.Resume()
-	require.Greater(t, <-recovered, time.Second, "messages are missing since the last one that arrived")
+	require.Greater(t, <-recovered, time.Second, "want the time since the last message that arrived")
 	notify("after")
 	stop()
 	<-done
-	require.Empty(t, delivered, "its own messages are not delivered")
+	require.Empty(t, delivered, "the listener's own messages must not be delivered")
 }
 
 // mute is a bus whose Publish fails while fails is set.

@@ -95,12 +95,12 @@ func (n *nodes) find(ctx context.Context, driver connect.Driver) (found []*node,
 	listener, err := Open(ctx, Config{
 		Bus: driver, Channels: []string{channel}, Timeout: n.connection.Timeout,
 		Deliver: func(m transport.Message, at time.Time) {
-			messages.put(m, at) // a full queue has more answers than anybody reads
+			messages.put(m, at) // if the queue is full, there are more answers than anyone reads
 		},
 		Lost: func(err error) {
 			select {
 			case lost <- err:
-			default: // the command fails already
+			default: // the command already fails with another error
 			}
 		},
 		Recovered: func(time.Duration) {},
@@ -132,7 +132,8 @@ func (n *nodes) announce(ctx context.Context, driver connect.Driver, decoder *De
 	return sender.Send(ctx, []*wire.Outgoing{&o})
 }
 
-// collect reads messages until enough nodes have sent one, or no other node has for a time.
+// collect reads messages until enough nodes have answered, or until no other node has answered for the time of
+// --settle.
 func (n *nodes) collect(
 	ctx context.Context, decoder *Decoder, asked time.Time, messages queue, lost <-chan error,
 ) ([]*node, error) {

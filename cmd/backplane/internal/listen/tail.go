@@ -91,7 +91,7 @@ func (t *tail) run(ctx context.Context, terminal *cli.Terminal, _ []string) erro
 	})
 }
 
-// printMessages prints messages until ctx ends or as many are printed as the flags say.
+// printMessages prints messages until ctx ends or the number of messages of --count is reached.
 func (t *tail) printMessages(
 	ctx context.Context, terminal *cli.Terminal, server *connect.Server, driver connect.Driver,
 ) error {
@@ -168,8 +168,8 @@ func (p *printer) print(l Line) {
 
 var errNoAnswer = errors.New("the attachment was not read: the table did not answer in time for an earlier one")
 
-// decodeQueue decodes and prints the messages of a namespace until ctx ends. If the table does not answer, all messages
-// that wait are delayed by one timeout together, and not by one timeout each.
+// decodeQueue decodes and prints the messages of a namespace until ctx ends. If the table does not answer, all
+// waiting messages together are delayed by one timeout, not each message by its own.
 func (t *tail) decodeQueue(
 	ctx context.Context, out *printer, decoder *Decoder, messages queue, dropped *atomic.Int64,
 ) {

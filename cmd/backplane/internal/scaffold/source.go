@@ -16,17 +16,17 @@ import (
 
 const modulePath = "github.com/backplane-go/backplane"
 
-// unreleased is the version in a require line of go.mod that has a replace line. No such version exists.
+// unreleased is the version in the require line of a go.mod that replaces the module. No such version exists.
 const unreleased = "v0.0.0"
 
-// source returns the version of this module that the skeleton requires, and the checkout that replaces it, if any.
-// That is the checkout that the user names, or the one that this program was built from, unless that was a released
-// version.
+// source returns the version of this module that the skeleton requires, and the checkout that replaces it, if any:
+// the checkout that the user has named, or the one that this program was built from. A program that was built from
+// a released version needs no checkout.
 func source(checkout string) (version, replace string, err error) {
 	if checkout != "" {
 		replace, err = filepath.Abs(checkout)
 		if err == nil && !isCheckout(replace) {
-			err = &cli.UsageError{Reason: fmt.Sprintf("--replace must be a checkout of %s, and %s is none", modulePath,
+			err = &cli.UsageError{Reason: fmt.Sprintf("--replace must be a checkout of %s, and %s is not", modulePath,
 				checkout)}
 		}
 		return unreleased, replace, err
@@ -42,8 +42,8 @@ func source(checkout string) (version, replace string, err error) {
 	return unreleased, root, nil
 }
 
-// releasedVersion returns the version of the library that this program was built with, if that was downloaded and not
-// built from a checkout.
+// releasedVersion returns the version of the library that this program was built with. ok is false if the library
+// was not downloaded, but built from a checkout.
 func releasedVersion() (version string, ok bool) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -22,9 +22,9 @@ type Options struct {
 	Bus     transport.Bus
 	BusName string
 	Prefix  string
-	// Name is the name of the node in the page. Default: its port.
+	// Name is the name of the node on the page. Default: its port.
 	Name string
-	// URL is the address of its page. Default: http and the address that it listens on.
+	// URL is the address of the page of the node. Default: "http://" and the address that the node listens on.
 	URL string
 	// Server configures the Socket.IO server; its Cluster and Logger are set here.
 	Server socketio.Config
@@ -42,10 +42,10 @@ type Node struct {
 	chat    *chat.Chat
 	stop    context.CancelFunc // ends the chat
 	group   sync.WaitGroup     // the goroutines of HTTP and the chat
-	failed  chan error         // the error that has ended HTTP, if it was not Stop
+	failed  chan error         // the error that has ended HTTP, unless Stop has ended it
 }
 
-// Start starts a node, which takes over listener. ctx bounds the start.
+// Start starts a node. The node closes listener when it stops. ctx limits how long the start may take.
 func Start(ctx context.Context, listener net.Listener, o Options) (*Node, error) {
 	n := &Node{Name: o.Name, URL: o.URL, failed: make(chan error, 1)}
 	host, port := localAddress(listener.Addr())
@@ -90,19 +90,19 @@ func (n *Node) open(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// WaitForPeers waits until the node knows so many peers.
+// WaitForPeers waits until the node knows at least that many peers.
 func (n *Node) WaitForPeers(ctx context.Context, peers int) error {
 	return n.io.WaitForPeers(ctx, peers)
 }
 
-// Failed delivers the error of a node that has ended without Stop.
+// Failed delivers the error if the node has ended without a call of Stop.
 func (n *Node) Failed() <-chan error { return n.failed }
 
-// leaveTime is the part of the time to stop that is reserved for the leave message to the cluster.
+// leaveTime is the part of the time for Stop that is reserved for sending the leave message to the cluster.
 const leaveTime = time.Second
 
 // Stop disconnects the clients, sends the leave message to the cluster and frees the port. Clients that are still
-// there a second before ctx ends are disconnected without waiting for what is queued for them.
+// connected a second before ctx ends are disconnected, and their queued packets are dropped.
 func (n *Node) Stop(ctx context.Context) error {
 	n.stop()
 	clients, cancel := ctx, context.CancelFunc(func() {})

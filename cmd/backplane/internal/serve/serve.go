@@ -1,5 +1,5 @@
-// Package serve runs Socket.IO servers with the chat of package chat. It has the serve command, and starts the nodes of
-// the demo.
+// Package serve runs Socket.IO servers with the chat of package chat. It implements the serve command, and starts
+// the nodes of the demo command.
 //
 // # Files
 //
@@ -48,7 +48,7 @@ backplane serve --origin https://app.example.com --sticky node --compress`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		s := &serve{}
 		fs.StringVar(&s.addr, "addr", DefaultAddr, "listen on `HOST:PORT`; without HOST, on all addresses")
-		fs.StringVar(&s.name, "name", "", "`NAME` of the node in the page (default: the port)")
+		fs.StringVar(&s.name, "name", "", "`NAME` of the node on the page (default: the port)")
 		fs.StringVar(&s.url, "url", "", "`URL` of this node's page, for the links in the pages of other nodes")
 		fs.StringVar(&s.server.Path, "path", DefaultPath, "`PATH` of Socket.IO requests")
 		fs.StringArrayVar(&s.server.Origins, "origin", nil,
@@ -79,9 +79,9 @@ const (
 )
 
 const (
-	// startTimeout bounds the start of a node.
+	// startTimeout limits how long the start of a node may take.
 	startTimeout = 10 * time.Second
-	// stopTimeout bounds the end of a node.
+	// stopTimeout limits how long it may take to stop a node.
 	stopTimeout = 3 * time.Second
 )
 

@@ -38,7 +38,7 @@ class Diagram {
     this.render();
   }
 
-  /** disconnected is called when the page has lost its node. Nothing is known about the others from then on. */
+  /** disconnected is called when the page has lost its connection. From then on nothing is known about the nodes. */
   disconnected() {
     const own = this.nodes.get(this.own);
     if (own) own.gone = true;
@@ -82,7 +82,7 @@ class Diagram {
     if (own) a.setAttribute("aria-current", "true");
   }
 
-  /** measure notes where the dots are. When they have moved it removes the arcs, which would end beside them. */
+  /** measure records where the dots are. If they have moved, it removes the arcs, which would end elsewhere. */
   measure() {
     const box = $("line").getBoundingClientRect();
     let moved = false;
@@ -114,7 +114,7 @@ class Diagram {
   arc(a, b) {
     const key = `${a.uid} ${b.uid}`;
     this.arcs.get(key)?.remove();
-    // Arcs between distant nodes are higher. The way back has another height than the way there.
+    // Arcs between distant nodes are higher. The arcs of the two directions differ in height.
     const distance = Math.abs(b.x - a.x) / $("line").clientWidth;
     const height = (a.y - 8) * Math.min(1, (b.x > a.x ? 0.4 : 0.3) + distance * 0.9) * (4 / 3);
     const lean = (b.x - a.x) * 0.16;
@@ -153,7 +153,7 @@ class Diagram {
     c.animate(steps, timing).onfinish = () => c.remove();
   }
 
-  /** describe says the same in words. Deliveries of one message come one after the other and share a line. */
+  /** describe describes deliveries in words. The deliveries of one message arrive one by one and share a line. */
   describe(senders, receiver) {
     const now = Date.now();
     for (const { name } of senders) {

@@ -64,7 +64,7 @@ class Engine {
     }
   }
 
-  /** expect ends the session if the server sends nothing for so long. */
+  /** expect ends the session if the server sends nothing for that long. */
   expect(ms) {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.end("ping timeout"), ms);

@@ -39,7 +39,7 @@ class Log {
     row.remove();
   }
 
-  /** invite shows words in an empty log. */
+  /** invite shows a hint in an empty log. */
   invite(...words) {
     if (this.list.children.length && !this.list.querySelector(".empty")) return;
     replace(this.list, h("li", { class: "empty" }, h("p", {}, ...words)));
@@ -58,8 +58,8 @@ class Viewport {
     this.atEnd = true;
     this.missed = 0;
     this.box.addEventListener("scroll", () => this.scrolled());
-    this.box.addEventListener("load", () => this.follow(), true); // of a picture, which makes the log longer
-    new ResizeObserver(() => this.resized()).observe(this.box); // a form has opened, or a keyboard
+    this.box.addEventListener("load", () => this.follow(), true); // a loaded picture makes the log longer
+    new ResizeObserver(() => this.resized()).observe(this.box); // when a form or a keyboard opens
     $("newer").addEventListener("click", () => {
       this.end();
       this.box.focus(); // the button disappears
@@ -103,7 +103,7 @@ class Viewport {
   }
 }
 
-/** Typing shows who is typing. Each of them is forgotten after a while without news. */
+/** Typing shows who is typing. It forgets a person after a while without a "typing" event. */
 class Typing {
   constructor() {
     this.all = new Map();

@@ -90,7 +90,7 @@ class Chat {
     return this.logs.get(room);
   }
 
-  /** message shows a text or a picture. what tells it apart from other messages of the same person. */
+  /** message shows a text or a picture. what identifies it among the messages of the same person. */
   message(m, content, what) {
     this.typing.remove(m);
     const mine = m.from === this.name && m.node === this.diagram.own && this.outbox.confirm(m.room ?? "", what);
@@ -235,7 +235,7 @@ class Chat {
       h("a", { href: pageOf(n), target: "_blank", rel: "noopener", "data-color": n.color }, user(n.name))), " or ");
   }
 
-  /** invite says in an empty log what to do. */
+  /** invite shows a hint in an empty log. */
   invite() {
     const others = this.others();
     const everyNode = "It reaches the clients of all nodes.";
@@ -247,7 +247,7 @@ class Chat {
         : [`Say something. ${everyNode}`]));
   }
 
-  /** offline returns what to say while the node is out of reach. */
+  /** offline returns the notice to show while the node cannot be reached. */
   offline() {
     const name = this.diagram.nodes.get(this.diagram.own)?.name ?? "the server";
     const others = this.others();

@@ -3,9 +3,9 @@
 // What the user has sent and the server has not confirmed.
 
 /**
- * Outbox shows each message from the moment it is sent, and removes it when the server sends it back, as it does to
- * all clients. What is written without a connection waits for one. What was on its way when the connection was lost may
- * have arrived or not: the user decides whether to send it again.
+ * Outbox shows each message as soon as it is sent, and removes it when the server sends it back, as it does to all
+ * clients. A message that is written while offline waits for a connection. If the connection is lost while a message
+ * is on its way, it is unknown whether the message has arrived: the user decides whether to send it again.
  */
 class Outbox {
   constructor(chat) {
@@ -13,7 +13,7 @@ class Outbox {
     this.entries = [];
   }
 
-  /** send sends an event to the current room. what tells it apart from others when it comes back. */
+  /** send sends an event to the current room. what identifies the event when the server sends it back. */
   send(event, message, what, content) {
     const room = this.chat.room;
     const status = h("p", { class: "status" });
@@ -46,7 +46,7 @@ class Outbox {
 
   /** fail says why a message was not sent, and lets the user decide what to do with it. */
   fail(entry, reason) {
-    if (!this.entries.includes(entry)) return; // it has come back all the same
+    if (!this.entries.includes(entry)) return; // the server has sent it back in the meantime
     const button = (text, onclick) => h("button", { type: "button", class: "quiet", onclick }, text);
     entry.status.replaceChildren(reason,
       button("Send again", () => this.emit(entry)), button("Discard", () => this.remove(entry)));

@@ -1,9 +1,9 @@
 "use strict";
 
-// "Ask everybody": an event that each client acknowledges with its answer. The one who asks gets a card that counts the
-// answers as they arrive. The others get a card with buttons.
+// "Ask everybody": an event that each client acknowledges with its answer. The page that asks shows a card that counts
+// the answers as they arrive. The other pages show a card with buttons.
 
-/** Tally is the card of the one who asks. */
+/** Tally is the card on the page that asks. */
 class Tally {
   constructor(text, choices, asked) {
     this.choices = choices;
