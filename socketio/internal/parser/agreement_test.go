@@ -109,6 +109,7 @@ func stricter(text string, err error) bool {
 	space := strings.ContainsFunc(header, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' })
 	switch e.Reason {
 	case "unknown packet type": // JavaScript's Number("") and Number(" ") are 0
+		return text == "" || space
 	case "no payload", "no acknowledgement id": // the protocol requires them
 		return true
 	case "illegal acknowledgement id": // no JavaScript number could name the id in an acknowledgement
