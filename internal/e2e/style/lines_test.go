@@ -21,8 +21,8 @@ const maxColumns = 120
 // checked are the kinds of files whose lines are checked.
 var checked = []string{".go", ".md", ".js", ".css", ".sql", ".sh", ".tmpl", ".yml", ".html", "Makefile", ".ci/run"}
 
-// TestLinesAreShort finds lines that are longer than maxColumns. Tables, links and quoted output in Markdown, data in raw
-// strings, and the expected output of examples may be longer.
+// TestLinesAreShort finds lines that are longer than maxColumns. Tables, links and quoted output in Markdown, data in
+// raw strings, and the expected output of examples may be longer.
 func TestLinesAreShort(t *testing.T) {
 	for _, file := range trackedFiles(t) {
 		if !slices.ContainsFunc(checked, func(suffix string) bool { return strings.HasSuffix(file, suffix) }) {
@@ -44,7 +44,8 @@ func TestLinesAreShort(t *testing.T) {
 		for line := range strings.Lines(string(text)) {
 			n++
 			line = strings.TrimRight(line, "\n")
-			if columns := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    ")); !exempt(n, line) && columns > maxColumns {
+			columns := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    "))
+			if !exempt(n, line) && columns > maxColumns {
 				t.Errorf("%s:%d has %d columns, the maximum is %d", file, n, columns, maxColumns)
 			}
 		}
@@ -83,15 +84,16 @@ func inGoData(source []byte) func(line int, text string) bool {
 	}
 }
 
-// inMarkdownData returns a func that reports whether a line is in a fenced block, is a row of a table, or has a link. It
-// must be called for each line, in order.
+// inMarkdownData returns a func that reports whether a line is in a fenced block, is a row of a table, or has a link.
+// It must be called for each line, in order.
 func inMarkdownData() func(line int, text string) bool {
 	fenced := false
 	return func(_ int, text string) bool {
 		if strings.HasPrefix(strings.TrimSpace(text), "```") {
 			fenced = !fenced
 		}
-		return fenced || strings.HasPrefix(text, "|") || strings.Contains(text, "](") || strings.Contains(text, "https://")
+		return fenced || strings.HasPrefix(text, "|") || strings.Contains(text, "](") ||
+			strings.Contains(text, "https://")
 	}
 }
 
