@@ -121,7 +121,7 @@ func stricter(text string, err error) bool {
 	case "too many places of attachments":
 		return true
 	case "invalid payload": // an event named 1e999, data that is too deep, or white space, which is 0 in JavaScript
-		return errors.Is(err, codec.ErrDepth) || space || strings.Contains(err.Error(), "neither string nor number")
+		return errors.Is(err, codec.ErrDepth) || space || strings.Contains(err.Error(), "must be a string or a number")
 	}
 	return false
 }
