@@ -143,6 +143,10 @@ func contextEndsOnlyItsCall(c *busChecker) {
 	c.publish(other, m)
 	c.expect(s, called+", Listen, Publish", m)
 	c.interruptBesideOthers(bus, other)
+	// A session that ends with the context of Open or Listen may take a moment to do so.
+	m = c.message(b, "much later")
+	c.publish(other, m)
+	c.expect(s, called+", Listen, Publish twice", m)
 }
 
 // interruptBesideOthers interrupts some calls of Publish while others are in progress on the same bus. The
