@@ -100,6 +100,10 @@ func terminatePublishers(t *testing.T, database string, n, peer *node) {
 	for _, size := range []int{1, 20_000} { // the larger one needs the store
 		name := fmt.Sprint("after the publisher was terminated, ", size)
 		got := peer.rooms["/chat"].client.got.mark()
+		// Before version 15, PostgreSQL sends notifications before the statement of the publisher has ended.
+		eventually(t, func() bool {
+			return pgtest.Backends(t, database, "application_name = 'backplane publish' AND state = 'idle'") == 2
+		}, "the publishing connections must be idle")
 		require.Equal(t, 2, pgtest.KillPublishers(t, database))
 		require.NoError(t, r.Emit(within(t), name, strings.Repeat("x", size), 1))
 		peer.rooms["/chat"].client.got.wait(t, "delivery", got, 1, func(e event) bool { return e.name == name })
