@@ -180,7 +180,7 @@ func busCloseEndsPublish(c *busChecker) {
 			defer cancel()
 			for _, want := range batch {
 				if m, err := s.Receive(ctx); err != nil {
-					return fmt.Errorf("Receive instead of %s, which was published without an error: %w",
+					return fmt.Errorf("receive failed instead of returning %s, which was published: %w",
 						showMessage(want), err)
 				} else if !sameMessage(m, want) {
 					return fmt.Errorf("received %s instead of %s", showMessage(m), showMessage(want))
