@@ -111,23 +111,21 @@ func size(t *testing.T, text string) int64 {
 // The comments of the fields name the counterparts in Node.js's adapter too.
 func TestOptionsTableNamesTheCounterpartsOfNode(t *testing.T) {
 	counterpart := regexp.MustCompile(`\(Node\.js:\s+(\w+)\)`)
-	for _, name := range []string{"config.go", "core/config.go"} {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
-		require.NoError(t, err)
-		named := make(map[string]string)
-		ast.Inspect(file, func(n ast.Node) bool {
-			if f, ok := n.(*ast.Field); ok && f.Doc != nil && len(f.Names) > 0 {
-				if m := counterpart.FindStringSubmatch(f.Doc.Text()); m != nil {
-					named[f.Names[0].Name] = m[1]
-				}
+	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
+	require.NoError(t, err)
+	named := make(map[string]string)
+	ast.Inspect(file, func(n ast.Node) bool {
+		if f, ok := n.(*ast.Field); ok && f.Doc != nil && len(f.Names) > 0 {
+			if m := counterpart.FindStringSubmatch(f.Doc.Text()); m != nil {
+				named[f.Names[0].Name] = m[1]
 			}
-			return true
-		})
-		require.NotEmpty(t, named)
-		for _, o := range options(t, 1) {
-			if counterpart := named[o.field]; counterpart != "" {
-				require.Contains(t, o.node, counterpart, "%s: %s", name, o.field)
-			}
+		}
+		return true
+	})
+	require.NotEmpty(t, named)
+	for _, o := range options(t, 1) {
+		if counterpart := named[o.field]; counterpart != "" {
+			require.Contains(t, o.node, counterpart, o.field)
 		}
 	}
 }

@@ -15,7 +15,7 @@ var clusterLeaveChecks = []check[*clusterChecker]{
 	{"CloseAnnouncesLeaving", "core.Cluster.Close",
 		"When a node closes, its peers remove it at once: what it sent before arrives, and requests that wait " +
 			"for it end and name it in PartialError.Left. Every deployment closes nodes.", closeAnnouncesLeaving},
-	{"HeartbeatsArrive", "core.Config.HeartbeatInterval",
+	{"HeartbeatsArrive", "backplane.Config.HeartbeatInterval",
 		"The heartbeats of a node that sends nothing else reach its peers and the node itself. Otherwise its " +
 			"peers consider it dead, and the node considers its session broken and opens another one again and again.",
 		heartbeatsArrive},

@@ -13,13 +13,13 @@ import (
 )
 
 var clusterSizeChecks = []check[*clusterChecker]{
-	{"MessagesOfAnySizeArrive", "core.Config.Store",
+	{"MessagesOfAnySizeArrive", "backplane.Config.Store",
 		"A message arrives whatever its size: near the limit of the bus, to the byte, and a megabyte. The " +
 			"largest message of the week must not be the one that gets lost.", messagesOfAnySizeArrive},
-	{"AnswersOfAnySizeArrive", "core.Config.Store",
+	{"AnswersOfAnySizeArrive", "backplane.Config.Store",
 		"Acknowledgements and the data of sockets arrive whatever their size. They are transported like " +
 			"messages, but only the requester reads them.", answersOfAnySizeArrive},
-	{"LargeMessagesOfAllNodesArrive", "core.Config.Store",
+	{"LargeMessagesOfAllNodesArrive", "backplane.Config.Store",
 		"All nodes can read what several nodes put into the store at the same time, and no node reads another " +
 			"message in its place. An id that two nodes use at the same time merges two messages.",
 		largeMessagesOfAllNodesArrive},

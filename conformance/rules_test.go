@@ -17,6 +17,7 @@ func TestRulesAreDocumented(t *testing.T) {
 	documented := make(map[string]bool)
 	for name, folder := range map[string]string{
 		"transport": "../transport", "storage": "../storage", "codec": "../codec", "core": "../core",
+		"backplane":   "..",
 		"conformance": ".",
 	} {
 		maps.Copy(documented, documentation(t, name, folder))
