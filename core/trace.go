@@ -7,8 +7,8 @@ import (
 	"github.com/backplane-go/backplane/codec"
 )
 
-// Trace has functions that the cluster calls when something happens. The root package, backplane, documents them: go doc
-// backplane.Trace. Nil functions are not called.
+// Trace has functions that the cluster calls when something happens. The root package, backplane, documents them: go
+// doc backplane.Trace. Nil functions are not called.
 type Trace struct {
 	AttachmentStored func(nsp string, t codec.Type, bytes int, took time.Duration, err error)
 	Published        func(messages, attachments int, took time.Duration, err error)
