@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export GOWORK=off
-for mod in $(git ls-files '*go.mod'); do
+for mod in $(find . -name go.mod -not -path '*/node_modules/*' | sort); do
   dir=$(dirname "$mod")
   echo "== $dir"
   (cd "$dir" && go build -o /dev/null ./... && go vet ./... && go mod tidy -diff)
