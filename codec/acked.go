@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/jsontext"
 )
 
 // Acked returns the first argument of an acknowledgement. array holds all of its arguments; the others become the

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/jsontext"
 )
 
 // Args is the name and the arguments of an event. It is an array ["event", …] that stays encoded, as a Value does.

@@ -29,7 +29,7 @@ package codec
 import (
 	"errors"
 
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/jsontext"
 )
 
 // Format is one of the two forms of a codec.
@@ -116,4 +116,14 @@ type Peeker interface {
 	// does not validate p and never panics. It allocates nothing and reads no further than the sender, which must be
 	// within the first 4096 bytes.
 	SentBy(p []byte, f Format, uid string) bool
+}
+
+// AnswerPeeker is implemented by a Codec that can identify an answer from the first bytes of a message. In most
+// clusters every node receives the answers to the requests of all others; with an AnswerPeeker it does not Parse them.
+type AnswerPeeker interface {
+	// PeekAnswer returns an envelope with the Type, UID, NSP and RequestID of the message p, those that Parse would
+	// return, if p is an answer (see Type.Response) that contains its data. It returns nil if only a Parse can tell.
+	// It does not validate p and never panics. It reads no further than the request's id, which must be within the
+	// first 4096 bytes.
+	PeekAnswer(p []byte, f Format) *Envelope
 }

@@ -28,6 +28,30 @@ const (
 	RequestRefused Type = 100
 )
 
+// The messages of older adapters. The standard dialect has none of them.
+const (
+	// ListSockets asks for the ids of the sockets that Opts selects.
+	ListSockets Type = 101
+	// ListSocketsResponse has the ids in Rooms.
+	ListSocketsResponse Type = 102
+	// ListRooms asks for the names of all rooms.
+	ListRooms Type = 103
+	// ListRoomsResponse has the names in Rooms.
+	ListRoomsResponse Type = 104
+	// SocketRooms asks for the rooms of the socket whose id is the only one of Opts.Rooms. Only the node that has the
+	// socket answers.
+	SocketRooms Type = 105
+	// SocketRoomsResponse has the names in Rooms. Some dialects do not tell it from a ListRoomsResponse, and read that.
+	SocketRoomsResponse Type = 106
+	// CustomRequest asks the servers something. Value is the question.
+	CustomRequest Type = 107
+	// CustomRequestResponse has the answer in Value.
+	CustomRequestResponse Type = 108
+	// SocketChanged answers a SocketsJoin, SocketsLeave or DisconnectSockets that has a RequestID. Only the node that
+	// has the socket, whose id is the only one of Opts.Rooms, sends it, when it has made the change.
+	SocketChanged Type = 109
+)
+
 var typeNames = [...]string{
 	InitialHeartbeat:       "INITIAL_HEARTBEAT",
 	Heartbeat:              "HEARTBEAT",
@@ -43,23 +67,42 @@ var typeNames = [...]string{
 	BroadcastAck:           "BROADCAST_ACK",
 	AdapterClose:           "ADAPTER_CLOSE",
 	RequestRefused:         "REQUEST_REFUSED",
+	ListSockets:            "LIST_SOCKETS",
+	ListSocketsResponse:    "LIST_SOCKETS_RESPONSE",
+	ListRooms:              "LIST_ROOMS",
+	ListRoomsResponse:      "LIST_ROOMS_RESPONSE",
+	SocketRooms:            "SOCKET_ROOMS",
+	SocketRoomsResponse:    "SOCKET_ROOMS_RESPONSE",
+	CustomRequest:          "CUSTOM_REQUEST",
+	CustomRequestResponse:  "CUSTOM_REQUEST_RESPONSE",
+	SocketChanged:          "SOCKET_CHANGED",
 }
 
-// Known reports whether t is one of the types above.
+// Known reports whether t is a type of the standard dialect.
 func (t Type) Known() bool { return t >= InitialHeartbeat && t <= AdapterClose || t == RequestRefused }
 
 // Response reports whether t answers a request.
 func (t Type) Response() bool {
 	switch t {
-	case FetchSocketsResponse, ServerSideEmitResponse, BroadcastClientCount, BroadcastAck, RequestRefused:
+	case FetchSocketsResponse, ServerSideEmitResponse, BroadcastClientCount, BroadcastAck, RequestRefused,
+		ListSocketsResponse, ListRoomsResponse, SocketRoomsResponse, CustomRequestResponse, SocketChanged:
 		return true
 	}
 	return false
 }
 
-// String returns the name that Socket.IO gives to t.
+// Request reports whether a message of type t always wants an answer. Some others do if they have a RequestID.
+func (t Type) Request() bool {
+	switch t {
+	case FetchSockets, ListSockets, ListRooms, SocketRooms, CustomRequest:
+		return true
+	}
+	return false
+}
+
+// String returns the name of t. For the types of Socket.IO it is Socket.IO's name.
 func (t Type) String() string {
-	if t.Known() {
+	if t > 0 && int(t) < len(typeNames) && typeNames[t] != "" {
 		return typeNames[t]
 	}
 	return "type " + strconv.Itoa(int(t))
@@ -102,20 +145,26 @@ type Envelope struct {
 	// the text that matches its CloseHash. Both forms carry it.
 	CloseKey string
 
-	// RequestID matches answers with their request. If it is empty on a Broadcast or a ServerSideEmit, no answer is
-	// expected.
+	// Node, on an answer, is the name of the sender in a census of nodes, if its dialect has one and the sender is
+	// counted. Only dialects carry it.
+	Node string
+	// RequestID matches answers with their request. If it is empty on a Broadcast, a ServerSideEmit, a SocketsJoin, a
+	// SocketsLeave or a DisconnectSockets, no answer is expected.
 	RequestID string
 	// Opts selects sockets. Used by Broadcast, SocketsJoin, SocketsLeave, DisconnectSockets and FetchSockets.
 	Opts Opts
 	// Args is the event and its arguments. Used by Broadcast and ServerSideEmit.
 	Args Args
-	// Rooms are the rooms to join or to leave. Used by SocketsJoin and SocketsLeave.
+	// Rooms are the rooms to join or to leave, or that were found. Used by SocketsJoin, SocketsLeave,
+	// ListRoomsResponse, SocketRoomsResponse and, for the ids of sockets, ListSocketsResponse: a socket is in the room
+	// named after its id.
 	Rooms []string
 	// Close asks to close the underlying connection too. Used by DisconnectSockets.
 	Close bool
 	// Sockets are the sockets that were found. Used by FetchSocketsResponse.
 	Sockets []Socket
-	// Value is one answer. Its Rest is written and read too. Used by ServerSideEmitResponse and BroadcastAck.
+	// Value is one answer. Its Rest is written and read too. Used by ServerSideEmitResponse and BroadcastAck, and, as
+	// the question and its answer, by CustomRequest and CustomRequestResponse.
 	Value Value
 	// ClientCount is how many clients received the event. Used by BroadcastClientCount.
 	ClientCount int
@@ -149,6 +198,8 @@ type Flags struct {
 	Timeout time.Duration
 	// ExpectSingleResponse requests the answer of the only client itself instead of a list of answers.
 	ExpectSingleResponse bool
+	// Relayed reports that a bridge has brought the packet from another cluster. Bridges do not pass it on.
+	Relayed bool
 }
 
 // Socket describes a socket of a node.

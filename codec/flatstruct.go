@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/jsontext"
 )
 
 // maxFlatRead is the maximum number of fields of a struct that readFlat handles. The limit exists because

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/jsontext"
 )
 
 // JSON is the encoding of JSON text in UTF-8. Numbers that a float64 cannot hold are infinite, as in JavaScript.

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/jsontext"
 )
 
 // maxPointers is how many pointers may be followed before a value counts as cyclic.

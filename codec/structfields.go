@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/jsontext"
 )
 
 // field is a field of a struct as encoding/json sees it.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/jsontext"
 )
 
 // bytesAs says how bytes are written in JSON.

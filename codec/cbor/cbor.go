@@ -7,7 +7,8 @@
 // fields are left out:
 //
 //	1 type · 2 uid · 3 nsp · 4 attachmentId · 5 requesterUid · 6 requestId
-//	7 opts {1 rooms, 2 except, 3 volatile, 4 compress, 5 timeout in ms, 6 expectSingleResponse}
+//	7 opts {1 rooms, 2 except, 3 volatile, 4 compress, 5 timeout in ms, 6 expectSingleResponse,
+//	  7 relayed}
 //	8 packet (the event's array, or one answer) · 9 rooms · 10 close
 //	11 sockets [{1 id, 2 handshake, 3 rooms, 4 data}] · 12 clientCount · 13 nonce (not read)
 //	14 attachmentKey · 15 rest (of an answer, an array) · 20 closeHash · 21 closeKey · 22 process · 23 clock
@@ -25,7 +26,7 @@
 //   - data.go: user data in a message, and the heads of CBOR values
 //   - encoding.go: the Encoding: CBOR to a tree
 //   - check.go: the check of user data that stays encoded
-//   - peek.go: SentBy
+//   - peek.go: SentBy and PeekAnswer
 package cbor
 
 import (
@@ -37,7 +38,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/backplane-go/backplane/codec"
-	shape "github.com/backplane-go/backplane/codec/internal/message"
+	shape "github.com/backplane-go/backplane/internal/message"
 )
 
 // Codec writes and reads both forms. The zero value is ready for use.

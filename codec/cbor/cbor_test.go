@@ -351,3 +351,22 @@ func TestTheZeroTimeIsKept(t *testing.T) {
 		}
 	}
 }
+
+// TestPeekAnswerFindsTheAnswersOfNodes: all answers that nodes of this library send, in both forms.
+func TestPeekAnswerFindsTheAnswersOfNodes(t *testing.T) {
+	for _, kind := range []codec.Type{codec.FetchSocketsResponse, codec.ServerSideEmitResponse,
+		codec.BroadcastClientCount, codec.BroadcastAck} {
+		want := codec.Envelope{Type: kind, UID: "0123456789abcdef", NSP: "/chat", RequestID: "fedcba9876543210"}
+		env := want
+		env.ClientCount, env.Sockets = 3, []codec.Socket{{ID: strings.Repeat("a", 1000)}}
+		for _, f := range []codec.Format{codec.Text, codec.Binary} {
+			p, err := cbor.Codec{}.Append(nil, &env, f)
+			require.NoError(t, err)
+			require.Equal(t, &want, cbor.Codec{}.PeekAnswer(p, f), "%q", p)
+		}
+		env.Type = codec.FetchSockets
+		p, err := cbor.Codec{}.Append(nil, &env, codec.Binary)
+		require.NoError(t, err)
+		require.Nil(t, cbor.Codec{}.PeekAnswer(p, codec.Binary))
+	}
+}

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/jsontext"
 )
 
 // The major types of CBOR. They are the upper three bits of the first byte.

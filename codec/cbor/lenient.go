@@ -4,7 +4,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/backplane-go/backplane/codec"
-	shape "github.com/backplane-go/backplane/codec/internal/message"
+	shape "github.com/backplane-go/backplane/internal/message"
 )
 
 // strictMode is decMode that refuses unknown fields. It decodes nearly all messages; lenient decodes the others.
@@ -108,9 +108,9 @@ func (l *lenient) message(p data) *message {
 }
 
 func (l *lenient) opts(p data) *opts {
-	f := l.open("opts", p, 1, 2, 3, 4, 5, 6)
+	f := l.open("opts", p, 1, 2, 3, 4, 5, 6, 7)
 	o := &opts{Volatile: optional[bool](l, f[3]), Timeout: optional[int64](l, f[5]),
-		ExpectSingleResponse: optional[bool](l, f[6])}
+		ExpectSingleResponse: optional[bool](l, f[6]), Relayed: optional[bool](l, f[7])}
 	skipped := l.skipped
 	if compress := optional[bool](l, f[4]); l.skipped == skipped && !absent(f[4]) {
 		o.Compress = &compress

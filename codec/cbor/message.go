@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
-	shape "github.com/backplane-go/backplane/codec/internal/message"
+	"github.com/backplane-go/backplane/internal/jsontext"
+	shape "github.com/backplane-go/backplane/internal/message"
 )
 
 // message is the wire layout of an envelope.
@@ -40,6 +40,7 @@ type opts struct {
 	Compress             *bool    `cbor:"4,keyasint,omitempty"`
 	Timeout              int64    `cbor:"5,keyasint,omitempty"`
 	ExpectSingleResponse bool     `cbor:"6,keyasint,omitempty"`
+	Relayed              bool     `cbor:"7,keyasint,omitempty"`
 }
 
 type socket struct {
@@ -136,6 +137,7 @@ func newOpts(o *codec.Opts) *opts {
 		Compress:             o.Flags.Compress,
 		Timeout:              shape.Milliseconds(o.Flags.Timeout),
 		ExpectSingleResponse: o.Flags.ExpectSingleResponse,
+		Relayed:              o.Flags.Relayed,
 	}
 }
 
@@ -237,6 +239,7 @@ func (o *opts) opts() codec.Opts {
 			Compress:             o.Compress,
 			Timeout:              shape.Timeout(float64(o.Timeout)),
 			ExpectSingleResponse: o.ExpectSingleResponse,
+			Relayed:              o.Relayed,
 		},
 	}
 }

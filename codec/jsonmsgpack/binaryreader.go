@@ -2,11 +2,13 @@ package jsonmsgpack
 
 import (
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/msgpack"
 )
 
 // binaryReader implements reader for msgpack.
 type binaryReader struct {
+	form msgpack.Form
 	p    []byte
 	i    int
 	left [8]int // elements left in each open map or array of the message itself
@@ -14,22 +16,22 @@ type binaryReader struct {
 }
 
 func (r *binaryReader) kind() kind {
-	h, err := readHead(r.p, r.i)
+	h, err := msgpack.ReadHead(r.p, r.i)
 	if err != nil {
 		return kindOther
 	}
-	switch h.kind {
-	case headNil:
+	switch h.Kind {
+	case msgpack.KindNil:
 		return kindNull
-	case headBool:
+	case msgpack.KindBool:
 		return kindBool
-	case headFix, headInt, headUint, headFloat:
+	case msgpack.KindFix, msgpack.KindInt, msgpack.KindUint, msgpack.KindFloat:
 		return kindNumber
-	case headStr:
+	case msgpack.KindStr:
 		return kindString
-	case headArray:
+	case msgpack.KindArray:
 		return kindArray
-	case headMap:
+	case msgpack.KindMap:
 		return kindMap
 	}
 	return kindOther
@@ -39,15 +41,15 @@ func (r *binaryReader) null() { r.i++ }
 
 // bytes reads a string.
 func (r *binaryReader) bytes() ([]byte, error) {
-	h, err := readHead(r.p, r.i)
+	h, err := msgpack.ReadHead(r.p, r.i)
 	if err != nil {
 		return nil, err
 	}
-	if h.kind != headStr {
+	if h.Kind != msgpack.KindStr {
 		return nil, errNotString
 	}
-	r.i = h.at + h.n
-	return r.p[h.at:r.i], nil
+	r.i = h.At + h.N
+	return r.p[h.At:r.i], nil
 }
 
 func (r *binaryReader) str() (string, error) {
@@ -56,48 +58,48 @@ func (r *binaryReader) str() (string, error) {
 }
 
 func (r *binaryReader) num() (number, error) {
-	h, err := readHead(r.p, r.i)
+	h, err := msgpack.ReadHead(r.p, r.i)
 	if err != nil {
 		return number{}, err
 	}
-	switch h.kind {
-	case headFix, headInt, headUint, headFloat:
+	switch h.Kind {
+	case msgpack.KindFix, msgpack.KindInt, msgpack.KindUint, msgpack.KindFloat:
 	default:
 		return number{}, errNotNumber
 	}
-	n := readNumber(r.p, h, r.p[r.i])
-	if !n.integer {
-		n = floatNumber(n.f)
+	n := msgpack.ReadNumber(r.p, h, r.p[r.i])
+	if !n.Integer {
+		n = msgpack.FloatNumber(n.F)
 	}
-	r.i = h.at + h.n
+	r.i = h.At + h.N
 	return n, nil
 }
 
 func (r *binaryReader) boolean() (bool, error) {
-	h, err := readHead(r.p, r.i)
+	h, err := msgpack.ReadHead(r.p, r.i)
 	if err != nil {
 		return false, err
 	}
-	if h.kind != headBool {
+	if h.Kind != msgpack.KindBool {
 		return false, errNotBool
 	}
 	r.i++
-	return r.p[r.i-1] == codeTrue, nil
+	return r.p[r.i-1] == msgpack.CodeTrue, nil
 }
 
-func (r *binaryReader) openMap() error   { return r.enter(headMap, errNotMap) }
-func (r *binaryReader) openArray() error { return r.enter(headArray, errNotArray) }
+func (r *binaryReader) openMap() error   { return r.enter(msgpack.KindMap, errNotMap) }
+func (r *binaryReader) openArray() error { return r.enter(msgpack.KindArray, errNotArray) }
 
-func (r *binaryReader) enter(want headKind, otherwise error) error {
-	h, err := readHead(r.p, r.i)
+func (r *binaryReader) enter(want msgpack.Kind, otherwise error) error {
+	h, err := msgpack.ReadHead(r.p, r.i)
 	if err != nil {
 		return err
 	}
-	if h.kind != want {
+	if h.Kind != want {
 		return otherwise
 	}
-	r.i = h.at
-	r.left[r.open] = h.n
+	r.i = h.At
+	r.left[r.open] = h.N
 	r.open++
 	return nil
 }
@@ -115,22 +117,22 @@ func (r *binaryReader) key() ([]byte, bool, error) {
 	if more, _ := r.elem(); !more {
 		return nil, false, nil
 	}
-	h, err := readHead(r.p, r.i)
+	h, err := msgpack.ReadHead(r.p, r.i)
 	if err == nil {
-		err = checkKey(r.p, h)
+		err = r.form.CheckKey(r.p, h)
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	r.i = h.at + h.n
-	if h.kind != headStr {
+	r.i = h.At + h.N
+	if h.Kind != msgpack.KindStr {
 		return nil, true, nil // a number is not the key of any field
 	}
-	return r.p[h.at:r.i], true, nil
+	return r.p[h.At:r.i], true, nil
 }
 
 func (r *binaryReader) skip() error {
-	end, err := skip(r.p, r.i, codec.MaxDepth-r.open)
+	end, err := r.form.Skip(r.p, r.i, codec.MaxDepth-r.open)
 	if err != nil {
 		return err
 	}
@@ -142,7 +144,10 @@ func (r *binaryReader) pos() int { return r.i }
 
 func (r *binaryReader) since(pos int) []byte { return r.p[pos:r.i] }
 
-func (r *binaryReader) encoding() codec.Encoding { return Msgpack }
+func (r *binaryReader) encoding() codec.Encoding { return r.form }
+
+// buffers implements reader: msgpack has bytes.
+func (r *binaryReader) buffers() bool { return false }
 
 // seek returns to the outermost map. The number of keys left in it no longer matters.
 func (r *binaryReader) seek(pos int) {

@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/internal/message"
+	"github.com/backplane-go/backplane/internal/message"
 )
 
 func parse(r reader) (*codec.Envelope, error) {
@@ -49,8 +49,8 @@ func (p *parser) envelope() *codec.Envelope {
 			env.Process = p.text("process")
 		case "clock":
 			env.Clock = 0
-			if n, ok := p.number("clock"); ok && n.integer && 0 <= n.i && n.i <= message.MaxSafe {
-				env.Clock = uint64(n.i)
+			if n, ok := p.number("clock"); ok && n.Integer && 0 <= n.I && n.I <= message.MaxSafe {
+				env.Clock = uint64(n.I)
 			} else if ok {
 				p.skipped++
 			}
@@ -111,7 +111,7 @@ func clearData(env *codec.Envelope) {
 func (p *parser) attachmentID() string {
 	if p.err == nil && p.r.kind() == kindNumber {
 		if n := p.integer("attachmentId", 0, math.MaxInt64); n != 0 {
-			return number{i: n, integer: true}.text()
+			return number{I: n, Integer: true}.Text()
 		}
 		return ""
 	}
@@ -174,8 +174,8 @@ func (p *parser) packet(env *codec.Envelope) {
 		switch string(p.k) {
 		case "type":
 			// 2 is EVENT. 5 is BINARY_EVENT, which old parsers write for an event that holds bytes.
-			if t, ok := p.number("data.packet.type"); ok && t.float() != packetType && t.float() != 5 {
-				p.fail("data.packet.type", fmt.Errorf("%s is not an event", t.text()))
+			if t, ok := p.number("data.packet.type"); ok && t.Float() != packetType && t.Float() != 5 {
+				p.fail("data.packet.type", fmt.Errorf("%s is not an event", t.Text()))
 			}
 		case "data":
 			seen = true
@@ -233,9 +233,11 @@ func (p *parser) flags(f *codec.Flags) {
 			}
 		case "timeout":
 			n, _ := p.number("data.opts.flags.timeout")
-			f.Timeout = message.Timeout(n.float())
+			f.Timeout = message.Timeout(n.Float())
 		case "expectSingleResponse":
 			f.ExpectSingleResponse = p.flag("data.opts.flags.expectSingleResponse")
+		case "relayed":
+			f.Relayed = p.flag("data.opts.flags.relayed")
 		case "local", "broadcast", "binary": // flags of Node.js that matter only to the server that sends
 			p.skip()
 		default:

@@ -5,7 +5,7 @@ import (
 	"math/bits"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/internal/message"
+	"github.com/backplane-go/backplane/internal/message"
 )
 
 // writer is the part of encoding in which the two forms differ. Maps and arrays are opened with their length,
@@ -201,7 +201,7 @@ func writeOpts(w writer, o *codec.Opts) {
 // if it is false.
 func writeFlags(w writer, f *codec.Flags) {
 	n := 0
-	for _, set := range [...]bool{f.Volatile, f.Compress != nil, f.Timeout > 0, f.ExpectSingleResponse} {
+	for _, set := range [...]bool{f.Volatile, f.Compress != nil, f.Timeout > 0, f.ExpectSingleResponse, f.Relayed} {
 		if set {
 			n++
 		}
@@ -221,6 +221,10 @@ func writeFlags(w writer, f *codec.Flags) {
 	}
 	if f.ExpectSingleResponse {
 		w.key("expectSingleResponse")
+		w.boolean(true)
+	}
+	if f.Relayed {
+		w.key("relayed")
 		w.boolean(true)
 	}
 	w.close()

@@ -6,15 +6,3 @@ import "github.com/backplane-go/backplane/codec"
 var FastBroadcast = fastBroadcast
 
 var ParseText = func(p []byte) (*codec.Envelope, error) { return parse(&textReader{p: p}) }
-
-// These append parts of msgpack.
-var (
-	AppendInt        = appendInt
-	AppendUint       = appendUint
-	AppendFloat64    = appendFloat64
-	AppendTime       = appendTime
-	AppendMapHead    = appendMapHead
-	AppendArrayHead  = appendArrayHead
-	AppendStringHead = appendStringHead
-	AppendBytesHead  = appendBytesHead
-)

@@ -4,8 +4,8 @@ import (
 	"strings"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
-	"github.com/backplane-go/backplane/codec/internal/message"
+	"github.com/backplane-go/backplane/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/message"
 )
 
 // fastBroadcast parses the text form of a Broadcast, the most frequent message, in the layouts that Append,
@@ -160,6 +160,8 @@ func (q *fastReader) set() bool {
 			q.flags.Timeout = message.Timeout(float64(ms))
 		case q.word(`"expectSingleResponse":true`):
 			q.flags.ExpectSingleResponse = true
+		case q.word(`"relayed":true`):
+			q.flags.Relayed = true
 		default:
 			return false
 		}

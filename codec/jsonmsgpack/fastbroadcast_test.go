@@ -60,7 +60,7 @@ func usual(t testing.TB) (all []*codec.Envelope) {
 	for _, flags := range []codec.Flags{
 		{}, {Volatile: true}, {Compress: &yes}, {Compress: &no, Timeout: 1500 * time.Millisecond},
 		{ExpectSingleResponse: true, Timeout: math.MaxInt32 * time.Millisecond},
-		{Volatile: true, Compress: &yes, Timeout: time.Millisecond, ExpectSingleResponse: true},
+		{Volatile: true, Compress: &yes, Timeout: time.Millisecond, ExpectSingleResponse: true}, {Relayed: true},
 	} {
 		for _, opts := range []codec.Opts{
 			{}, {Rooms: []string{"room1"}}, {Except: []string{"room1"}},

@@ -33,7 +33,7 @@ func (p *parser) text(field string) string {
 // number reads a number from an optional field. ok is false if the value is not a number.
 func (p *parser) number(field string) (n number, ok bool) {
 	if !p.expect(kindNumber) {
-		return number{integer: true}, false
+		return number{Integer: true}, false
 	}
 	n, err := p.r.num()
 	p.fail(field, err)
@@ -63,7 +63,7 @@ func (p *parser) name(field string) (name string, ok bool) {
 	case kindNumber:
 		n, err := p.r.num()
 		p.fail(field, err)
-		return n.text(), err == nil
+		return n.Text(), err == nil
 	}
 	p.skipInvalid()
 	return "", false

@@ -331,9 +331,11 @@ func (o *oracle) opts(out *codec.Opts, m map[string]any) (compress string) {
 		out.Rooms, out.Nobody = nil, true
 	}
 	flags := optional[map[string]any](o, m["flags"])
-	o.countUnknown(flags, "volatile", "compress", "timeout", "expectSingleResponse", "local", "broadcast", "binary")
+	o.countUnknown(flags, "volatile", "compress", "timeout", "expectSingleResponse", "relayed",
+		"local", "broadcast", "binary")
 	out.Flags.Volatile = optional[bool](o, flags["volatile"])
 	out.Flags.ExpectSingleResponse = optional[bool](o, flags["expectSingleResponse"])
+	out.Flags.Relayed = optional[bool](o, flags["relayed"])
 	if c, ok := flags["compress"].(bool); ok {
 		compress = strconv.FormatBool(c)
 	} else {

@@ -3,10 +3,10 @@ package jsonmsgpack
 import (
 	"errors"
 	"math"
-	"strconv"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/internal/message"
+	"github.com/backplane-go/backplane/internal/message"
+	"github.com/backplane-go/backplane/internal/msgpack"
 )
 
 // reader reads one message. It reads the maps and arrays of the message itself step by step, and user data as a
@@ -29,7 +29,8 @@ type reader interface {
 	seek(pos int)         // moves to a position in the outermost map
 	since(pos int) []byte // returns what was read from pos on
 	encoding() codec.Encoding
-	end() error // returns an error if anything follows
+	buffers() bool // the data of sockets may hold bytes in the JSON form of Node.js Buffers
+	end() error    // returns an error if anything follows
 }
 
 // kind is the kind of a value.
@@ -57,41 +58,7 @@ var (
 )
 
 // number is a number in the message itself.
-type number struct {
-	i       int64
-	f       float64
-	integer bool // the number is i; otherwise it is f
-}
-
-func floatNumber(f float64) number {
-	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-		return number{i: int64(f), integer: true}
-	}
-	return number{f: f}
-}
-
-// text returns the number as JavaScript's String writes it.
-func (n number) text() string {
-	switch {
-	case n.integer:
-		return strconv.FormatInt(n.i, 10)
-	case math.IsNaN(n.f):
-		return "NaN"
-	case math.IsInf(n.f, 1):
-		return "Infinity"
-	case math.IsInf(n.f, -1):
-		return "-Infinity"
-	}
-	return codec.FromTree(n.f).String()
-}
-
-// float returns the number as a float64, the only type of numbers in JavaScript.
-func (n number) float() float64 {
-	if n.integer {
-		return float64(n.i)
-	}
-	return n.f
-}
+type number = msgpack.Number
 
 // parser parses an envelope. It stops at the first error.
 type parser struct {
@@ -164,11 +131,11 @@ func (p *parser) integer(field string, low, high int64) int64 {
 		return 0
 	}
 	n, err := p.r.num()
-	if err == nil && (!n.integer || n.i < low || n.i > high) {
+	if err == nil && (!n.Integer || n.I < low || n.I > high) {
 		err = errNotInt
 	}
 	p.fail(field, err)
-	return n.i
+	return n.I
 }
 
 // value reads any value and keeps its bytes.
@@ -187,7 +154,7 @@ func (p *parser) value(field string) codec.Value {
 // socketValue is like value, for the data of sockets, where the text form can represent bytes too.
 func (p *parser) socketValue(field string) codec.Value {
 	v := p.value(field)
-	if p.err != nil {
+	if p.err != nil || !p.r.buffers() {
 		return v
 	}
 	v, err := reviveBuffers(v)
@@ -227,11 +194,11 @@ func (p *parser) event(field string) string {
 		return p.str(field)
 	case kindNumber:
 		n, err := p.r.num()
-		if f := n.float(); err == nil && (math.IsNaN(f) || math.IsInf(f, 0)) {
+		if f := n.Float(); err == nil && (math.IsNaN(f) || math.IsInf(f, 0)) {
 			err = errNotEvent
 		}
 		p.fail(field, err)
-		return n.text()
+		return n.Text()
 	}
 	p.fail(field, errNotEvent)
 	return ""

@@ -5,7 +5,8 @@ import (
 	"strconv"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/msgpack"
 )
 
 // textReader implements reader for JSON whose UTF-8 has been checked.
@@ -14,6 +15,7 @@ type textReader struct {
 	i     int
 	open  int  // open maps and arrays of the message itself
 	fresh bool // no element of the innermost open map or array has been read
+	plain bool // the data of sockets has no bytes
 }
 
 var (
@@ -89,10 +91,10 @@ func (r *textReader) num() (number, error) {
 	text := string(r.p[r.i:end])
 	r.i = end
 	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return number{i: i, integer: true}, nil
+		return number{I: i, Integer: true}, nil
 	}
 	f, _ := strconv.ParseFloat(text, 64) // out of range is infinite, as in JavaScript
-	return floatNumber(f), nil
+	return msgpack.FloatNumber(f), nil
 }
 
 func (r *textReader) boolean() (bool, error) {
@@ -173,6 +175,8 @@ func (r *textReader) pos() int { return r.i }
 func (r *textReader) since(pos int) []byte { return r.p[pos:r.i] }
 
 func (r *textReader) encoding() codec.Encoding { return codec.JSON }
+
+func (r *textReader) buffers() bool { return !r.plain }
 
 func (r *textReader) seek(pos int) {
 	r.i = pos

@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/jsontext"
 )
 
 // textWriter implements writer for JSON.
@@ -15,6 +15,7 @@ type textWriter struct {
 	// objects has one bit per open map or array, the lowest for the innermost: 1 for a map.
 	objects uint64
 	open    int
+	plain   bool // the data of sockets has no bytes either
 }
 
 // next writes the comma before an element if one is needed.
@@ -80,6 +81,9 @@ func (w *textWriter) value(v codec.Value) error {
 }
 
 func (w *textWriter) socketValue(v codec.Value) error {
+	if w.plain {
+		return w.value(v)
+	}
 	w.next()
 	start := len(w.b)
 	var err error

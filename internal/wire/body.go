@@ -7,6 +7,7 @@ import (
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/fault"
+	"github.com/backplane-go/backplane/internal/guard"
 )
 
 var (
@@ -26,7 +27,7 @@ func (w *Wire) DecodeBody(ref *codec.Envelope, p []byte) (*codec.Envelope, error
 	if err != nil {
 		return nil, err
 	}
-	env, err := w.parse(p, codec.Binary)
+	env, err := w.parseBody(p)
 	if err != nil {
 		return nil, err
 	}
@@ -45,4 +46,10 @@ func (w *Wire) DecodeBody(ref *codec.Envelope, p []byte) (*codec.Envelope, error
 		return nil, errMismatch
 	}
 	return env, nil
+}
+
+func (w *Wire) parseBody(p []byte) (env *codec.Envelope, err error) {
+	defer guard.Catch(&err) // a panic of the codec
+	env, err = w.attacher.ParseBody(p)
+	return env, guard.Error(err)
 }

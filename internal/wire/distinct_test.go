@@ -23,12 +23,13 @@ func TestEqualMessagesAreMadeDifferentIfTheBusNeedsIt(t *testing.T) {
 		return string(p)
 	}
 	for _, distinct := range []bool{true, false} {
-		w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Limits: transport.Limits{Text: true, Distinct: distinct}})
+		w := newWire(t, wire.Config{Codec: jsonmsgpack.Codec{},
+			Limits: transport.Limits{Text: true, Distinct: distinct}})
 		seen := make(map[string]bool)
 		for range 100 {
 			p := encode(w)
 			seen[p] = true
-			env, err := w.Decode([]byte(p))
+			env, err := w.Decode(channel, []byte(p))
 			require.NoError(t, err, p)
 			assert.Equal(t, "tick", env.Args.Event())
 		}

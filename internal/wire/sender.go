@@ -20,6 +20,8 @@ type Publisher interface {
 type Sender struct {
 	Wire *Wire
 	Bus  Publisher
+	// Log, unless nil, carries the messages in place of Bus, and keeps those with Outgoing.Keep.
+	Log transport.Appender
 	// Timeout bounds a call of Send. If it is 0, only the caller's context bounds it.
 	Timeout time.Duration
 	// Serial reports that Bus and Store use the same transaction. Send then stores the bodies itself, makes one
@@ -55,45 +57,30 @@ func (s *Sender) transmitAll(ctx context.Context, batch []*Outgoing) error {
 		fail(batch, err)
 		return err
 	}
-	msgs := make([]transport.Message, len(batch))
-	for i, o := range batch {
-		msgs[i] = transport.Message{Channel: o.Channel, Payload: *o.buf}
-	}
-	_, _, err := s.round(ctx, msgs)
+	load := s.load(batch)
+	_, _, err := s.round(ctx, load)
 	if err != nil {
 		fail(batch, err)
 	}
+	load.place(batch)
 	return err
 }
 
 // transmit publishes the messages that have no error yet.
 func (s *Sender) transmit(ctx context.Context, batch []*Outgoing) error {
 	todo := make([]*Outgoing, 0, len(batch))
-	msgs := make([]transport.Message, 0, len(batch))
 	for _, o := range batch {
 		if o.Err == nil {
 			todo = append(todo, o)
-			msgs = append(msgs, transport.Message{Channel: o.Channel, Payload: *o.buf})
 		}
 	}
-	accepted, certain, err := s.round(ctx, msgs)
+	load := s.load(todo)
+	defer load.place(todo)
+	accepted, certain, err := s.round(ctx, load)
 	var rejected *transport.RejectedError
 	if errors.As(err, &rejected) {
-		// Exactly the accepted messages were sent. Send the others one by one, so that only the invalid ones fail.
-		for i := accepted; i < len(todo); i++ {
-			_, certain, e := s.round(ctx, msgs[i:i+1])
-			if e == nil {
-				continue
-			}
-			if errors.As(e, &rejected) {
-				todo[i].Err = &fault.OpError{Op: "publish", Channel: todo[i].Channel, Err: rejected.Err}
-				continue
-			}
-			if !certain {
-				fail(todo[i:i+1], Unconfirmed(e))
-			}
-			fail(todo[i:], e) // the bus did not receive them
-			return e
+		if broken := s.transmitSingly(ctx, todo, load, accepted); broken != nil {
+			return broken
 		}
 		return err
 	}
@@ -107,27 +94,57 @@ func (s *Sender) transmit(ctx context.Context, batch []*Outgoing) error {
 	return err
 }
 
-// round makes one call of the bus, unless ctx has ended. After an error, accepted is how many of msgs were certainly
-// sent, and certain reports whether the others were certainly not sent.
-func (s *Sender) round(ctx context.Context, msgs []transport.Message) (accepted int, certain bool, err error) {
-	if len(msgs) == 0 || ctx.Err() != nil {
+// transmitSingly publishes what load has for todo one by one, so that only the invalid messages fail. The bus has
+// accepted the first messages. It returns the error after which nothing more was sent.
+func (s *Sender) transmitSingly(ctx context.Context, todo []*Outgoing, load load, accepted int) error {
+	end := 0
+	for i, o := range todo {
+		n := max(accepted, end)
+		for end += o.pieces(); n < end; n++ {
+			_, certain, err := s.round(ctx, load.one(n))
+			if err == nil {
+				continue
+			}
+			var rejected *transport.RejectedError
+			if errors.As(err, &rejected) {
+				o.Err = &fault.OpError{Op: "publish", Channel: o.Channel, Err: rejected.Err}
+				break // its other pieces are useless
+			}
+			if !certain {
+				fail(todo[i:i+1], Unconfirmed(err))
+			}
+			fail(todo[i:], err) // the bus did not receive them
+			return err
+		}
+	}
+	return nil
+}
+
+// round makes one call of the bus, unless ctx has ended. After an error, accepted is how many messages of load were
+// certainly sent, and certain reports whether the others were certainly not sent.
+func (s *Sender) round(ctx context.Context, load load) (accepted int, certain bool, err error) {
+	n := load.len()
+	if n == 0 || ctx.Err() != nil {
 		return 0, true, ctx.Err()
 	}
 	if s.Published != nil {
 		s.Published()
 	}
-	err = s.publish(ctx, msgs)
+	err = s.publish(ctx, load)
 	var rejected *transport.RejectedError
 	if errors.As(err, &rejected) {
-		return min(max(rejected.Accepted, 0), len(msgs)), true, err
+		return min(max(rejected.Accepted, 0), n), true, err
 	}
 	return 0, errors.Is(err, transport.ErrNotSent), err
 }
 
 // publish calls the bus. A panic of the bus becomes an error, after which it is unknown what was sent.
-func (s *Sender) publish(ctx context.Context, msgs []transport.Message) (err error) {
+func (s *Sender) publish(ctx context.Context, load load) (err error) {
 	defer guard.Catch(&err)
-	return guard.Error(s.Bus.Publish(ctx, msgs...))
+	if s.Log != nil {
+		return guard.Error(s.Log.Append(ctx, load.records))
+	}
+	return guard.Error(s.Bus.Publish(ctx, load.msgs...))
 }
 
 func bound(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {

@@ -123,16 +123,16 @@ func send(t *testing.T, s *wire.Sender, texts ...string) (errs []error, err erro
 	return errs, err
 }
 
-func newSender(bus *channelBus, store *batchStore) *wire.Sender {
+func newSender(t testing.TB, bus *channelBus, store *batchStore) *wire.Sender {
 	return &wire.Sender{Bus: bus, Store: store, Timeout: time.Second,
-		Wire: wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: store.Store, Limits: bus.Limits()})}
+		Wire: newWire(t, wire.Config{Codec: jsonmsgpack.Codec{}, Store: store.Store, Limits: bus.Limits()})}
 }
 
 var long = strings.Repeat("x", 1000)
 
 func TestOnlyTheMessageWithARefusedBodyFails(t *testing.T) {
 	bus, store := &channelBus{}, &batchStore{Store: memory.NewStore()}
-	errs, err := send(t, newSender(bus, store), "small", "good"+long, "wrong"+long, "good"+long, "small")
+	errs, err := send(t, newSender(t, bus, store), "small", "good"+long, "wrong"+long, "good"+long, "small")
 	require.NoError(t, err, "the bus accepted all messages that it received")
 	for i, err := range errs {
 		if i == 2 {
@@ -151,7 +151,7 @@ func TestOnlyTheMessageWithARefusedBodyFails(t *testing.T) {
 
 func TestBodiesShareOneRoundTrip(t *testing.T) {
 	bus, store := &channelBus{}, &batchStore{Store: memory.NewStore()}
-	errs, err := send(t, newSender(bus, store), long, long, long, long)
+	errs, err := send(t, newSender(t, bus, store), long, long, long, long)
 	require.NoError(t, err)
 	assert.Equal(t, make([]error, 4), errs)
 	assert.LessOrEqual(t, store.single, 2, "except for the first ones, when the store was idle")
@@ -161,7 +161,7 @@ func TestBodiesShareOneRoundTrip(t *testing.T) {
 func TestStoreThatReturnsTooFewIDsIsAnError(t *testing.T) {
 	bus, store := &channelBus{}, &batchStore{Store: memory.NewStore()}
 	store.putAll = func([][]byte) ([]string, error) { return []string{"1"}, nil }
-	errs, _ := send(t, newSender(bus, store), long, long, long)
+	errs, _ := send(t, newSender(t, bus, store), long, long, long)
 	assert.Len(t, errs, 3)
 }
 
@@ -173,7 +173,7 @@ func TestOnlyRejectedMessagesFail(t *testing.T) {
 		}
 		return nil
 	}
-	errs, err := send(t, newSender(bus, store), "a", "b", "c", "d", "e")
+	errs, err := send(t, newSender(t, bus, store), "a", "b", "c", "d", "e")
 	assert.ErrorIs(t, err, errBroken)
 	assert.Equal(t, []string{"0", "2", "4"}, bus.sent, "each valid message arrives once, in order")
 	for i, err := range errs {
@@ -192,7 +192,7 @@ func TestAmbiguousErrorEndsTheBatch(t *testing.T) {
 		}
 		return nil
 	}
-	errs, err := send(t, newSender(bus, store), "a", "b", "c", "d")
+	errs, err := send(t, newSender(t, bus, store), "a", "b", "c", "d")
 	assert.ErrorIs(t, err, errBroken)
 	assert.Equal(t, []string{"0", "1"}, bus.sent)
 	assert.NoError(t, errors.Join(errs[:2]...))

@@ -37,7 +37,7 @@ func (r *recording) Publish(_ context.Context, msgs ...transport.Message) error 
 func published(t testing.TB, config wire.Config, channel string, env *codec.Envelope) []byte {
 	t.Helper()
 	rec := &recording{limits: config.Limits}
-	w := wire.New(config)
+	w := newWire(t, config)
 	sender := &wire.Sender{Wire: w, Bus: rec, Store: config.Store}
 	o, err := w.Outgoing(channel, env)
 	require.NoError(t, err)
@@ -60,11 +60,11 @@ func TestSignatures(t *testing.T) {
 		return &codec.Envelope{Type: codec.Broadcast, UID: "u", NSP: "/", Args: args}
 	}
 	t.Run("AnyChangedBitInvalidatesASignature", func(t *testing.T) {
-		w := wire.New(config(key))
+		w := newWire(t, config(key))
 		p := published(t, config(key), "c", env(10))
 		opened, err := w.Open("c", p)
 		require.NoError(t, err)
-		_, err = w.Decode(opened)
+		_, err = w.Decode(channel, opened)
 		require.NoError(t, err)
 		for i := range p {
 			for bit := range 8 {
@@ -80,7 +80,7 @@ func TestSignatures(t *testing.T) {
 		}
 	})
 	t.Run("ASignatureIsForOneChannel", func(t *testing.T) {
-		_, err := wire.New(config(key)).Open("d", published(t, config(key), "c", env(10)))
+		_, err := newWire(t, config(key)).Open("d", published(t, config(key), "c", env(10)))
 		assert.ErrorIs(t, err, fault.ErrUnsigned)
 	})
 	t.Run("ASignatureOfAnySecretIsValid", func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestSignatures(t *testing.T) {
 			"Same": {[][]byte{key}, nil}, "Second": {[][]byte{other, key}, nil}, "AfterNone": {[][]byte{key, nil}, nil},
 			"Other": {[][]byte{other}, fault.ErrUnsigned},
 		} {
-			_, err := wire.New(config(c.secrets...)).Open("c", p)
+			_, err := newWire(t, config(c.secrets...)).Open("c", p)
 			assert.ErrorIs(t, err, c.err, name)
 		}
 	})
@@ -111,7 +111,7 @@ func TestSignatures(t *testing.T) {
 		plain := c
 		plain.Secrets = nil
 		c.MaxMessageBytes = len(published(t, plain, "c", env(10))) + 42
-		_, err := wire.New(c).Outgoing("c", env(10))
+		_, err := newWire(t, c).Outgoing("c", env(10))
 		var large *fault.TooLargeError
 		require.ErrorAs(t, err, &large)
 		c.MaxMessageBytes++
@@ -128,7 +128,7 @@ func BenchmarkSignature(b *testing.B) {
 			}
 			args, err := codec.NewArgs("e", strings.Repeat("x", size))
 			require.NoError(b, err)
-			w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Limits: transport.Limits{Payload: 7999, Text: true},
+			w := newWire(b, wire.Config{Codec: jsonmsgpack.Codec{}, Limits: transport.Limits{Payload: 7999, Text: true},
 				Secrets: secrets})
 			env := &codec.Envelope{Type: codec.Broadcast, UID: "0123456789abcdef", NSP: "/", Args: args}
 			b.Run(name+fmt.Sprintf("/Encode/%dB", size), func(b *testing.B) {
@@ -151,7 +151,7 @@ func BenchmarkSignature(b *testing.B) {
 				for b.Loop() {
 					p, err := w.Open("socket.io#/", rec.payloads[0])
 					if err == nil {
-						_, err = w.Decode(p)
+						_, err = w.Decode(channel, p)
 					}
 					if err != nil {
 						b.Fatal(err)

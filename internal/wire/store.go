@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/guard"
@@ -21,7 +22,15 @@ type batchStore interface {
 	PutAll(ctx context.Context, bodies [][]byte) (ids []string, err error)
 }
 
-var _ batchStore = storage.Batch(nil)
+// retainer is the part of a storage.Retainer that writes.
+type retainer interface {
+	PutFor(ctx context.Context, bodies [][]byte, keep time.Duration) (ids []string, err error)
+}
+
+var (
+	_ batchStore = storage.Batch(nil)
+	_ retainer   = storage.Retainer(nil)
+)
 
 // Attachments are stored in several concurrent round trips. If the store can write many attachments in one
 // round trip, fewer run at the same time. Each round trip takes a connection of the store; database/sql keeps
@@ -47,26 +56,29 @@ func together(store Store, n int, size func(i int) int) int {
 	return min(n, putManyItems)
 }
 
-// putTogether stores bodies in one round trip. It returns an error if the store panics or ends its goroutine.
-func putTogether(ctx context.Context, store Store, bodies [][]byte) (ids []string, err error) {
+// putTogether stores bodies in one round trip, and keeps them for the given time at least if store can do so. It
+// returns an error if the store panics or ends its goroutine.
+func putTogether(ctx context.Context, store Store, bodies [][]byte, keep time.Duration) (ids []string, err error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if fault := guard.Isolate(func() { ids, err = put(ctx, store, bodies) }); fault != nil {
+	if fault := guard.Isolate(func() { ids, err = put(ctx, store, bodies, keep) }); fault != nil {
 		return nil, fault
 	}
 	return ids, guard.Error(err)
 }
 
-func put(ctx context.Context, store Store, bodies [][]byte) (ids []string, err error) {
-	if len(bodies) == 1 {
-		id, err := store.Put(ctx, bodies[0])
-		if err != nil {
-			return nil, err
-		}
-		ids = []string{id}
-	} else if ids, err = store.(batchStore).PutAll(ctx, bodies); err != nil {
-		return ids, err
+func put(ctx context.Context, store Store, bodies [][]byte, keep time.Duration) (ids []string, err error) {
+	if r, ok := store.(retainer); ok && keep > 0 {
+		ids, err = r.PutFor(ctx, bodies, keep)
+	} else if len(bodies) == 1 {
+		ids = make([]string, 1)
+		ids[0], err = store.Put(ctx, bodies[0])
+	} else {
+		ids, err = store.(batchStore).PutAll(ctx, bodies)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if len(ids) != len(bodies) || slices.Contains(ids, "") {
 		return nil, fmt.Errorf("backplane: the store returned %d ids for %d attachments, or an empty id",
@@ -75,10 +87,21 @@ func put(ctx context.Context, store Store, bodies [][]byte) (ids []string, err e
 	return ids, nil
 }
 
+// keepFor returns how long the bodies of messages that are stored together are kept at least: as long as one of them
+// needs.
+func (w *Wire) keepFor(n int, message func(i int) *Outgoing) time.Duration {
+	for i := range n {
+		if message(i).Keep {
+			return w.retention
+		}
+	}
+	return 0
+}
+
 // putAll stores bodies in one round trip, or one by one if the store refuses them together.
-func putAll(ctx context.Context, store Store, bodies [][]byte) (ids []string, errs []error) {
+func putAll(ctx context.Context, store Store, bodies [][]byte, keep time.Duration) (ids []string, errs []error) {
 	errs = make([]error, len(bodies))
-	together, err := putTogether(ctx, store, bodies)
+	together, err := putTogether(ctx, store, bodies, keep)
 	if err == nil {
 		return together, errs
 	}
@@ -86,7 +109,7 @@ func putAll(ctx context.Context, store Store, bodies [][]byte) (ids []string, er
 	for i := range bodies {
 		if len(bodies) > 1 && ctx.Err() == nil {
 			var one []string
-			if one, err = putTogether(ctx, store, bodies[i:i+1]); err == nil {
+			if one, err = putTogether(ctx, store, bodies[i:i+1], keep); err == nil {
 				ids[i] = one[0]
 			}
 		}
@@ -114,7 +137,8 @@ func (s *Sender) storeBodies(ctx context.Context, batch []*Outgoing) error {
 		for i, o := range some {
 			bodies[i] = *o.buf
 		}
-		ids, err := putTogether(ctx, s.Store, bodies)
+		keep := s.Wire.keepFor(len(some), func(i int) *Outgoing { return some[i] })
+		ids, err := putTogether(ctx, s.Store, bodies, keep)
 		if err != nil {
 			return err
 		}

@@ -118,6 +118,7 @@ func (s *Storer) putTogetherOrApart(ctx context.Context, some []waiting) {
 	for i, m := range some {
 		bodies[i] = *m.Message().buf
 	}
+	keep := s.wire.keepFor(len(some), func(i int) *Outgoing { return some[i].Message() })
 	begun := time.Now()
 	bounded, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -129,7 +130,7 @@ func (s *Storer) putTogetherOrApart(ctx context.Context, some []waiting) {
 			}
 		})
 	})
-	ids, errs := putAll(bounded, s.store, bodies)
+	ids, errs := putAll(bounded, s.store, bodies, keep)
 	stop()
 	if !over.CompareAndSwap(false, true) {
 		s.mu.Lock()

@@ -59,7 +59,7 @@ type testStorer struct {
 }
 
 func newTestStorer(t *testing.T, store wire.Store) *testStorer {
-	d := &testStorer{t: t, wire: wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(),
+	d := &testStorer{t: t, wire: newWire(t, wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(),
 		Limits: (&channelBus{}).Limits()})}
 	d.storer = wire.NewStorer(d.wire, store, time.Second, d.group.Go)
 	t.Cleanup(d.group.Wait)

@@ -2,7 +2,6 @@ package wire_test
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -12,6 +11,8 @@ import (
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/cbor"
 	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/dialect"
+	"github.com/backplane-go/backplane/dialect/standard"
 	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage/memory"
@@ -72,7 +73,7 @@ func TestMessagesThatDoNotFitBecomeAttachments(t *testing.T) {
 	} {
 		for _, filler := range []string{"x", "é", "😀"} {
 			t.Run(c.name+"/"+filler, func(t *testing.T) {
-				w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: c.limits,
+				w := newWire(t, wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: c.limits,
 					Threshold: c.threshold})
 				env := sized(t, jsonmsgpack.Codec{}, c.size, filler)
 				p, toStore, err := w.Encode([]byte("before"), env)
@@ -82,7 +83,7 @@ func TestMessagesThatDoNotFitBecomeAttachments(t *testing.T) {
 				p = p[6:]
 				if !toStore {
 					assert.Len(t, p, c.size)
-					got, err := w.Decode(p)
+					got, err := w.Decode(channel, p)
 					require.NoError(t, err)
 					assert.Equal(t, env.Args.String(), got.Args.String())
 					return
@@ -93,7 +94,7 @@ func TestMessagesThatDoNotFitBecomeAttachments(t *testing.T) {
 				ref, err := w.Reference(nil, env, "42")
 				require.NoError(t, err)
 				assert.Less(t, len(ref), 200)
-				head, err := w.Decode(ref)
+				head, err := w.Decode(channel, ref)
 				require.NoError(t, err)
 				assert.Equal(t, codec.Envelope{Type: codec.Broadcast, UID: env.UID, NSP: "/", AttachmentID: "42",
 					AttachmentKey: got.AttachmentKey}, *head)
@@ -104,7 +105,7 @@ func TestMessagesThatDoNotFitBecomeAttachments(t *testing.T) {
 }
 
 func TestWithoutStoreTheLimitIsAnError(t *testing.T) {
-	w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Limits: postgres, Threshold: 100})
+	w := newWire(t, wire.Config{Codec: jsonmsgpack.Codec{}, Limits: postgres, Threshold: 100})
 	_, toStore, err := w.Encode(nil, sized(t, jsonmsgpack.Codec{}, 7999, "x"))
 	require.NoError(t, err, "without a store the threshold is ignored")
 	assert.False(t, toStore)
@@ -120,19 +121,21 @@ func TestBinaryMessages(t *testing.T) {
 	for name, c := range map[string]codec.Codec{"node": jsonmsgpack.Codec{}, "cbor": cbor.Codec{}} {
 		t.Run(name, func(t *testing.T) {
 			t.Run("GoesInlineOverABusOfBytes", func(t *testing.T) {
-				w := wire.New(wire.Config{Codec: c, Store: memory.NewStore(), Limits: transport.Limits{Payload: 1000}})
+				w := newWire(t, wire.Config{Codec: c, Store: memory.NewStore(),
+					Limits: transport.Limits{Payload: 1000}})
 				env := broadcast(t, binary)
 				p, toStore, err := w.Encode(nil, env)
 				require.NoError(t, err)
 				assert.False(t, toStore)
-				got, err := w.Decode(p)
+				got, err := w.Decode(channel, p)
 				require.NoError(t, err)
 				assert.Equal(t, env.Args.String(), got.Args.String())
 				assert.True(t, w.SentBy(p, env.UID))
 				assert.False(t, w.SentBy(p, env.UID+"x"))
 			})
 			t.Run("BecomesAnAttachmentWhenTooLarge", func(t *testing.T) {
-				w := wire.New(wire.Config{Codec: c, Store: memory.NewStore(), Limits: transport.Limits{Payload: 1000}})
+				w := newWire(t, wire.Config{Codec: c, Store: memory.NewStore(),
+					Limits: transport.Limits{Payload: 1000}})
 				env := broadcast(t, make([]byte, 1000))
 				p, toStore, err := w.Encode(nil, env)
 				require.NoError(t, err)
@@ -142,7 +145,7 @@ func TestBinaryMessages(t *testing.T) {
 				assert.Equal(t, env.Args.String(), got.Args.String())
 			})
 			t.Run("IsTooLargeWithoutStore", func(t *testing.T) {
-				w := wire.New(wire.Config{Codec: c, Limits: transport.Limits{Payload: 1000}})
+				w := newWire(t, wire.Config{Codec: c, Limits: transport.Limits{Payload: 1000}})
 				_, _, err := w.Encode(nil, broadcast(t, make([]byte, 1000)))
 				var large *fault.TooLargeError
 				assert.ErrorAs(t, err, &large)
@@ -150,13 +153,13 @@ func TestBinaryMessages(t *testing.T) {
 		})
 	}
 	t.Run("BecomesAnAttachmentOverABusOfText", func(t *testing.T) {
-		w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: postgres})
+		w := newWire(t, wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: postgres})
 		_, toStore, err := w.Encode(nil, broadcast(t, binary))
 		require.NoError(t, err)
 		assert.True(t, toStore, "JSON cannot carry bytes, however few")
 	})
 	t.Run("OverABusOfTextNeedsAStore", func(t *testing.T) {
-		w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Limits: postgres})
+		w := newWire(t, wire.Config{Codec: jsonmsgpack.Codec{}, Limits: postgres})
 		_, _, err := w.Encode(nil, broadcast(t, binary))
 		require.ErrorIs(t, err, codec.ErrBinary)
 		assert.Contains(t, err.Error(), "Store", "the error says what to do")
@@ -185,7 +188,7 @@ func TestErrorsOfTheCodecAreReturned(t *testing.T) {
 	}{"Text": {codec.Text, "x"}, "BinaryInline": {codec.Binary, []byte("x")},
 		"BinaryAttachment": {codec.Binary, strings.Repeat("x", 1000)}} {
 		t.Run(name, func(t *testing.T) {
-			w := wire.New(wire.Config{Codec: failing{form: c.form}, Store: memory.NewStore(),
+			w := newWire(t, wire.Config{Codec: failing{form: c.form}, Store: memory.NewStore(),
 				Limits: transport.Limits{Payload: 500}})
 			p, toStore, err := w.Encode([]byte("before"), broadcast(t, c.arg))
 			assert.ErrorIs(t, err, errForm)
@@ -196,7 +199,7 @@ func TestErrorsOfTheCodecAreReturned(t *testing.T) {
 }
 
 func TestAttachmentMustNotReferToAnother(t *testing.T) {
-	w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore()})
+	w := newWire(t, wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore()})
 	body, err := jsonmsgpack.Codec{}.Append(nil, &codec.Envelope{Type: codec.Broadcast, UID: "a", AttachmentID: "7"},
 		codec.Binary)
 	require.NoError(t, err)
@@ -205,11 +208,11 @@ func TestAttachmentMustNotReferToAnother(t *testing.T) {
 }
 
 func TestReferenceNamesTheRequesterOfAnAnswer(t *testing.T) {
-	w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore()})
+	w := newWire(t, wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore()})
 	ref, err := w.Reference(nil,
 		&codec.Envelope{Type: codec.BroadcastAck, UID: "a", NSP: "/", RequesterUID: "b", RequestID: "r"}, "7")
 	require.NoError(t, err)
-	head, err := w.Decode(ref)
+	head, err := w.Decode(channel, ref)
 	require.NoError(t, err)
 	assert.Equal(t, "b", head.RequesterUID, "other nodes need not read it")
 }
@@ -217,7 +220,7 @@ func TestReferenceNamesTheRequesterOfAnAnswer(t *testing.T) {
 func TestBodyBelongsToItsReference(t *testing.T) {
 	for name, c := range map[string]codec.Codec{"node": jsonmsgpack.Codec{}, "cbor": cbor.Codec{}} {
 		t.Run(name, func(t *testing.T) {
-			w := wire.New(wire.Config{Codec: c, Store: memory.NewStore(), Limits: postgres, Threshold: 1})
+			w := newWire(t, wire.Config{Codec: c, Store: memory.NewStore(), Limits: postgres, Threshold: 1})
 			encodeBody := func() (ref *codec.Envelope, body []byte) {
 				env := broadcast(t, strings.Repeat("x", 100))
 				body, toStore, err := w.Encode(nil, env)
@@ -225,7 +228,7 @@ func TestBodyBelongsToItsReference(t *testing.T) {
 				require.True(t, toStore)
 				p, err := w.Reference(nil, env, "7")
 				require.NoError(t, err)
-				ref, err = w.Decode(p)
+				ref, err = w.Decode(channel, p)
 				require.NoError(t, err)
 				return ref, body
 			}
@@ -268,10 +271,10 @@ func TestMaxMessageBytesBoundsEveryForm(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: c.store, Limits: c.limits,
+			w := newWire(t, wire.Config{Codec: jsonmsgpack.Codec{}, Store: c.store, Limits: c.limits,
 				MaxMessageBytes: limit})
 			size := func(n int) int {
-				p, _, err := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: c.store,
+				p, _, err := newWire(t, wire.Config{Codec: jsonmsgpack.Codec{}, Store: c.store,
 					Limits: c.limits}).Encode(nil, broadcast(t, c.arg(n)))
 				require.NoError(t, err)
 				return len(p)
@@ -294,9 +297,9 @@ func TestMaxMessageBytesBoundsEveryForm(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	text := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: postgres})
-	bytes := wire.New(wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore()})
-	compact := wire.New(wire.Config{Codec: cbor.Codec{}, Store: memory.NewStore()})
+	text := newWire(f, wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore(), Limits: postgres})
+	bytes := newWire(f, wire.Config{Codec: jsonmsgpack.Codec{}, Store: memory.NewStore()})
+	compact := newWire(f, wire.Config{Codec: cbor.Codec{}, Store: memory.NewStore()})
 	for _, args := range [][]any{nil, {"x"}, {[]byte("x")}, {strings.Repeat("é", 5000)}, {map[string]any{"a": 1.5}}} {
 		for _, w := range []*wire.Wire{text, bytes, compact} {
 			p, _, err := w.Encode(nil, broadcast(f, args...))
@@ -310,11 +313,11 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, p []byte) {
 		for i, w := range []*wire.Wire{text, bytes, compact} {
 			w.SentBy(p, "u")
-			env, err := w.Decode(p)
+			env, err := w.Decode(channel, p)
 			if err == nil {
 				reencode(t, w, env)
 			}
-			if err != nil && !errors.Is(err, codec.ErrMalformed) {
+			if err != nil && !errors.Is(err, codec.ErrMalformed) && !errors.Is(err, dialect.ErrForeign) {
 				t.Fatalf("wire %d: %v does not wrap ErrMalformed", i, err)
 			}
 			_, err = w.DecodeBody(&codec.Envelope{Type: codec.Broadcast}, p)
@@ -338,12 +341,16 @@ func reencode(t *testing.T, w *wire.Wire, env *codec.Envelope) {
 	}
 }
 
-func ExampleChannel() {
-	channel, _ := wire.Channel("socket.io", "/chat", postgres)
-	_, err := wire.Channel("socket.io", "chat", postgres)
-	fmt.Println(channel)
-	fmt.Println(err)
-	// Output:
-	// socket.io#/chat
-	// backplane: invalid namespace "chat": it must start with "/"
+// channel is the channel of the namespace "/" of a Wire that newWire returns.
+const channel = "#/"
+
+// newWire returns a Wire whose channels begin with "#".
+func newWire(t testing.TB, config wire.Config) *wire.Wire {
+	t.Helper()
+	if config.Dialect == nil {
+		config.Dialect = standard.Dialect{}
+	}
+	w, err := wire.New(config)
+	require.NoError(t, err)
+	return w
 }

@@ -1,4 +1,4 @@
-package jsonmsgpack_test
+package msgpack_test
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
 
-	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	ours "github.com/backplane-go/backplane/internal/msgpack"
 )
 
 // TestMsgpackIsWrittenAsTheLibraryWritesIt compares each head and each number, at the limits of its length, with
@@ -31,23 +31,23 @@ func TestMsgpackIsWrittenAsTheLibraryWritesIt(t *testing.T) {
 	}
 	for _, n := range append(numbers, math.MaxUint64) {
 		for _, i := range []int64{int64(n), -int64(n)} {
-			check("appendInt", i, jsonmsgpack.AppendInt(nil, i), enc.EncodeInt(i))
-			check("appendFloat64", i, jsonmsgpack.AppendFloat64(nil, float64(i)), enc.EncodeFloat64(float64(i)))
+			check("AppendInt", i, ours.AppendInt(nil, i), enc.EncodeInt(i))
+			check("AppendFloat64", i, ours.AppendFloat64(nil, float64(i)), enc.EncodeFloat64(float64(i)))
 		}
-		check("appendUint", n, jsonmsgpack.AppendUint(nil, n), enc.EncodeUint(n))
+		check("AppendUint", n, ours.AppendUint(nil, n), enc.EncodeUint(n))
 		if length := int(n); n <= math.MaxUint32 && n <= math.MaxInt { // an int has 32 bits on some systems
-			check("appendMapHead", n, jsonmsgpack.AppendMapHead(nil, length), enc.EncodeMapLen(length))
-			check("appendArrayHead", n, jsonmsgpack.AppendArrayHead(nil, length), enc.EncodeArrayLen(length))
-			check("appendBytesHead", n, jsonmsgpack.AppendBytesHead(nil, length), enc.EncodeBytesLen(length))
+			check("AppendMapHead", n, ours.AppendMapHead(nil, length), enc.EncodeMapLen(length))
+			check("AppendArrayHead", n, ours.AppendArrayHead(nil, length), enc.EncodeArrayLen(length))
+			check("AppendBytesHead", n, ours.AppendBytesHead(nil, length), enc.EncodeBytesLen(length))
 		}
 		if n <= 1<<17 {
 			text := string(make([]byte, n))
-			check("appendStringHead", n, append(jsonmsgpack.AppendStringHead(nil, len(text)), text...),
+			check("AppendStringHead", n, append(ours.AppendStringHead(nil, len(text)), text...),
 				enc.EncodeString(text))
 		}
 		for _, at := range []time.Time{time.Unix(int64(n>>1), 0), time.Unix(int64(n>>1), 123456789),
 			time.Unix(-int64(n>>2), 1)} {
-			check("appendTime", at, jsonmsgpack.AppendTime(nil, at), enc.EncodeTime(at))
+			check("AppendTime", at, ours.AppendTime(nil, at), enc.EncodeTime(at))
 		}
 	}
 }

@@ -1,17 +1,24 @@
-package jsonmsgpack
+package msgpack
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
-	"github.com/backplane-go/backplane/codec/internal/message"
+	"github.com/backplane-go/backplane/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/message"
+)
+
+var (
+	errJSONEnd   = errors.New("json: unexpected end")
+	errJSONComma = errors.New("json: expected a comma or the end of the array or object")
+	errJSONKey   = errors.New("json: expected a key")
 )
 
 // json translates JSON to msgpack in two passes, without building a tree. msgpack writes the length of a map or an
 // array before its elements, so the first pass counts them.
-func (w *binaryWriter) json(p []byte) error {
+func (w *Writer) json(p []byte) error {
 	w.count(p)
 	t := translation{w: w, p: p, counts: w.counts, depth: codec.MaxDepth - w.open}
 	return t.value()
@@ -19,7 +26,7 @@ func (w *binaryWriter) json(p []byte) error {
 
 // count lists the lengths of all arrays and objects in p, in the order of their opening brackets. It looks only at
 // brackets, commas and quotes; the second pass finds syntax errors.
-func (w *binaryWriter) count(p []byte) {
+func (w *Writer) count(p []byte) {
 	counts := w.counts[:0]
 	var stack [codec.MaxDepth]int // for each open array or object, its index in counts
 	open := 0
@@ -59,7 +66,7 @@ func (w *binaryWriter) count(p []byte) {
 
 // translation is the second pass.
 type translation struct {
-	w      *binaryWriter
+	w      *Writer
 	p      []byte
 	i      int
 	counts []int
@@ -89,13 +96,13 @@ func (t *translation) value() error {
 	case '[':
 		return t.array()
 	case 't':
-		t.w.boolean(true)
+		t.w.Bool(true)
 		t.i, err = jsontext.Literal(t.p, t.i, "true")
 	case 'f':
-		t.w.boolean(false)
+		t.w.Bool(false)
 		t.i, err = jsontext.Literal(t.p, t.i, "false")
 	case 'n':
-		t.w.null()
+		t.w.Null()
 		t.i, err = jsontext.Literal(t.p, t.i, "null")
 	default:
 		return t.number()
@@ -125,12 +132,12 @@ func (t *translation) number() error {
 	text := t.p[t.i:end]
 	t.i = end
 	if n, ok := smallInteger(text); ok {
-		t.w.out = appendInt(t.w.out, n)
+		t.w.Out = AppendInt(t.w.Out, n)
 		return nil
 	}
 	if len(text) > 15 && len(text) <= 20 && bytes.IndexFunc(text[1:], notDigit) < 0 {
 		if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
-			t.w.num(n)
+			t.w.Int(n)
 			return nil
 		}
 		if n, err := strconv.ParseUint(string(text), 10, 64); err == nil {
@@ -172,7 +179,7 @@ func (t *translation) enter() (int, error) {
 		return 0, codec.ErrDepth
 	}
 	if len(t.counts) == 0 {
-		return 0, message.Malformed("", errEnd)
+		return 0, message.Malformed("", errJSONEnd)
 	}
 	n := t.counts[0]
 	t.counts = t.counts[1:]
@@ -188,7 +195,7 @@ func (t *translation) leave(left int, closing byte) error {
 		want = closing
 	}
 	if t.peek() != want {
-		return message.Malformed("", errComma)
+		return message.Malformed("", errJSONComma)
 	}
 	t.i++
 	return nil
@@ -199,7 +206,7 @@ func (t *translation) array() error {
 	if err != nil {
 		return err
 	}
-	t.w.out = appendArrayHead(t.w.out, n)
+	t.w.Out = AppendArrayHead(t.w.Out, n)
 	if n == 0 {
 		t.depth++
 		return t.leave(0, ']')
@@ -222,14 +229,14 @@ func (t *translation) object() error {
 	if err != nil {
 		return err
 	}
-	t.w.out = appendMapHead(t.w.out, n)
+	t.w.Out = AppendMapHead(t.w.Out, n)
 	if n == 0 {
 		t.depth++
 		return t.leave(0, '}')
 	}
 	for n > 0 {
 		if t.peek() != '"' {
-			return message.Malformed("", errKey)
+			return message.Malformed("", errJSONKey)
 		}
 		key, err := t.string()
 		if err != nil {

@@ -1,4 +1,4 @@
-package jsonmsgpack
+package msgpack
 
 import (
 	"encoding/binary"
@@ -9,12 +9,12 @@ import (
 // The first byte of a msgpack value (https://github.com/msgpack/msgpack/blob/master/spec.md). The codes whose names
 // begin with codeFix are combined with a length in the lower bits.
 const (
-	codeFixMap   = 0x80 // to 0x8f
-	codeFixArray = 0x90 // to 0x9f
+	CodeFixMap   = 0x80 // to 0x8f
+	CodeFixArray = 0x90 // to 0x9f
 	codeFixStr   = 0xa0 // to 0xbf
 	codeNil      = 0xc0
 	codeFalse    = 0xc2
-	codeTrue     = 0xc3
+	CodeTrue     = 0xc3
 	codeBin8     = 0xc4
 	codeBin16    = 0xc5
 	codeBin32    = 0xc6
@@ -46,9 +46,6 @@ const (
 	codeNegative = 0xe0 // to 0xff: -32 to -1
 )
 
-// extTime is the extension type of timestamps, -1.
-const extTime = 0xff
-
 // appendLength appends the head of a map, an array, a string or bytes. A length below short is combined with fix
 // into one byte. code8 precedes a length of one byte; it is 0 if the type has no such form. code16 precedes a length
 // of two bytes, and code16+1 a length of four.
@@ -64,27 +61,27 @@ func appendLength(dst []byte, n, short int, fix, code8, code16 byte) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, code16+1), uint32(n))
 }
 
-func appendMapHead(dst []byte, n int) []byte {
-	return appendLength(dst, n, 16, codeFixMap, 0, codeMap16)
+func AppendMapHead(dst []byte, n int) []byte {
+	return appendLength(dst, n, 16, CodeFixMap, 0, codeMap16)
 }
 
-func appendArrayHead(dst []byte, n int) []byte {
-	return appendLength(dst, n, 16, codeFixArray, 0, codeArray16)
+func AppendArrayHead(dst []byte, n int) []byte {
+	return appendLength(dst, n, 16, CodeFixArray, 0, codeArray16)
 }
 
-func appendStringHead(dst []byte, n int) []byte {
+func AppendStringHead(dst []byte, n int) []byte {
 	return appendLength(dst, n, 32, codeFixStr, codeStr8, codeStr16)
 }
 
-func appendBytesHead(dst []byte, n int) []byte {
+func AppendBytesHead(dst []byte, n int) []byte {
 	return appendLength(dst, n, 0, 0, codeBin8, codeBin16)
 }
 
-// appendInt appends n in the shortest form.
-func appendInt(dst []byte, n int64) []byte {
+// AppendInt appends n in the shortest form.
+func AppendInt(dst []byte, n int64) []byte {
 	switch {
 	case n >= 0:
-		return appendUint(dst, uint64(n))
+		return AppendUint(dst, uint64(n))
 	case n >= -32:
 		return append(dst, byte(n))
 	case n >= math.MinInt8:
@@ -97,9 +94,9 @@ func appendInt(dst []byte, n int64) []byte {
 	return appendUint64(dst, codeInt64, uint64(n))
 }
 
-func appendUint(dst []byte, n uint64) []byte {
+func AppendUint(dst []byte, n uint64) []byte {
 	switch {
-	case n < codeFixMap:
+	case n < CodeFixMap:
 		return append(dst, byte(n))
 	case n <= math.MaxUint8:
 		return append(dst, codeUint8, byte(n))
@@ -116,12 +113,12 @@ func appendUint64(dst []byte, code byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, code), n)
 }
 
-func appendFloat64(dst []byte, f float64) []byte {
+func AppendFloat64(dst []byte, f float64) []byte {
 	return appendUint64(dst, codeFloat64, math.Float64bits(f))
 }
 
-// appendTime appends t as a timestamp of 4, 8 or 12 bytes.
-func appendTime(dst []byte, t time.Time) []byte {
+// AppendTime appends t as a timestamp of 4, 8 or 12 bytes.
+func AppendTime(dst []byte, t time.Time) []byte {
 	sec, nsec := uint64(t.Unix()), uint64(t.Nanosecond())
 	switch {
 	case sec>>32 == 0 && nsec == 0:

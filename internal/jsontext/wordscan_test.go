@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/backplane-go/backplane/codec/internal/jsontext"
+	"github.com/backplane-go/backplane/internal/jsontext"
 )
 
 // TestEveryByteAtEveryPositionInAWord compares the scanner, which handles eight bytes at a time, with encoding/json.
