@@ -103,3 +103,18 @@ func (e *OpError) Error() string {
 
 // Unwrap returns Err.
 func (e *OpError) Unwrap() error { return e.Err }
+
+// UnsupportedError is returned for an operation that has no message in the dialect of the cluster. Nothing was done.
+type UnsupportedError struct {
+	Op      string // what was asked for, such as "FetchSockets"
+	Dialect string // the name of the dialect, such as "legacy"
+	Hint    string // what can be used instead; may be empty
+}
+
+func (e *UnsupportedError) Error() string {
+	s := fmt.Sprintf("backplane: %s: the %s dialect has no message for it", e.Op, e.Dialect)
+	if e.Hint != "" {
+		s += ": " + e.Hint
+	}
+	return s
+}

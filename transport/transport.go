@@ -116,6 +116,14 @@ type MultiListener interface {
 	ListenAll(ctx context.Context, channels ...string) error
 }
 
+// MultiUnlistener is implemented by a Session that can stop listening to many channels in one round trip. A node whose
+// dialect has channels of rooms stops listening to thousands of them when its clients leave.
+type MultiUnlistener interface {
+	// UnlistenAll does what Unlisten does, for several channels, in about the time of a single Unlisten. Any error
+	// ends the session, as with Unlisten. Without channels it does nothing.
+	UnlistenAll(ctx context.Context, channels ...string) error
+}
+
 // The capacity that every bus must have. References to large messages must fit into MinPayload. The prefix of a
 // cluster and a namespace of a few characters must fit into MinChannel.
 const (

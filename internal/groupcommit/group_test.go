@@ -149,12 +149,16 @@ func TestAFullQueueRefusesOrWaits(t *testing.T) {
 
 func TestAnItemMayBeLargerThanTheQueue(t *testing.T) {
 	each(t, func(t *testing.T, b *bus, g *groupcommit.Group[int]) {
-		_, err := g.Offer(1, 1000, false)
+		b.hold()
+		offer(t, g, 1)
+		synctest.Wait() // 1 is being published
+		_, err := g.Offer(2, 1000, false)
 		require.NoError(t, err)
-		_, err = g.Offer(2, 1, false)
+		_, err = g.Offer(3, 1, false)
 		require.ErrorIs(t, err, errFull)
+		b.release()
 		synctest.Wait()
-		assert.Equal(t, []int{1}, b.settled)
+		assert.Equal(t, []int{1, 2}, b.settled)
 	})
 }
 

@@ -18,12 +18,12 @@ func (c *Conn) isClosed() bool {
 	if err != nil {
 		return false
 	}
-	closed := false
+	closed, pending := false, false
 	err = raw.Read(func(fd uintptr) (done bool) {
 		n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK)
 		again := errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR)
-		closed = n == 0 && err == nil || err != nil && !again
+		closed, pending = n == 0 && err == nil || err != nil && !again, n > 0
 		return true
 	})
-	return closed || err != nil
+	return closed || err != nil || pending && c.saysGoodbye()
 }

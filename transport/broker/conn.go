@@ -3,8 +3,10 @@ package broker
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"time"
 )
 
@@ -13,11 +15,22 @@ type Conn struct {
 	net.Conn
 	// In is a buffered reader of the connection. All reads must go through it.
 	In *bufio.Reader
+
+	spoiled bool // an interruption may have ended the reading of an Ender; only Do and the publisher use it
+}
+
+// Ender is implemented by a net.Conn that is read all the time, on a goroutine of its own. A Publisher then asks it,
+// because it cannot look itself whether the broker has closed the connection.
+type Ender interface {
+	// Ended reports whether no more requests should be sent, because the broker has closed the connection, or is about
+	// to. It does not wait.
+	Ended() bool
 }
 
 // Dialer connects to a broker.
 type Dialer struct {
-	// Dial opens a connection, with TLS if required, and returns when ctx ends. Required.
+	// Dial opens a connection, with TLS if required. It should return when ctx ends. If it does not, Connect returns
+	// nevertheless, and closes the connection when it comes. Required.
 	Dial func(ctx context.Context) (net.Conn, error)
 	// Hello runs the handshake on a new connection, before anything else: it reads the broker's greeting,
 	// authenticates, and so on. It is interrupted when the context of Connect ends. Default: no handshake.
@@ -33,7 +46,7 @@ func TCP(address string) Dialer {
 
 // Connect opens a connection. It fails instead of waiting if the broker is unreachable.
 func (d Dialer) Connect(ctx context.Context) (*Conn, error) {
-	inner, err := d.Dial(ctx)
+	inner, err := d.dial(ctx)
 	if err != nil {
 		if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
 			<-ctx.Done() // package net compares the deadline with the clock and may notice first
@@ -54,8 +67,32 @@ func (d Dialer) Connect(ctx context.Context) (*Conn, error) {
 	return c, nil
 }
 
-// Do calls f and makes its reads and writes fail as soon as ctx ends. Do then returns ctx.Err(), unless f has
-// succeeded. After an error the position in the stream is unknown: close the connection.
+// dial calls Dial on another goroutine, because dialers of client libraries may not look at the context.
+func (d Dialer) dial(ctx context.Context) (net.Conn, error) {
+	type result struct {
+		conn net.Conn
+		err  error
+	}
+	dialed := make(chan result, 1)
+	go func() {
+		conn, err := d.Dial(ctx)
+		dialed <- result{conn, err}
+	}()
+	select {
+	case r := <-dialed:
+		return r.conn, r.err
+	case <-ctx.Done():
+	}
+	go func() {
+		if r := <-dialed; r.err == nil {
+			r.conn.Close()
+		}
+	}()
+	return nil, ctx.Err()
+}
+
+// Do calls f and makes its reads and writes fail as soon as ctx ends. Do then returns ctx.Err(), or the error of f that
+// wraps it, unless f has succeeded. After an error the position in the stream is unknown: close the connection.
 func (c *Conn) Do(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -72,10 +109,36 @@ func (c *Conn) Do(ctx context.Context, f func() error) error {
 	}
 	<-interrupted // the deadline is set: only now can it be removed
 	c.SetDeadline(time.Time{})
-	if err != nil {
+	if _, reads := c.Conn.(Ender); reads { // the deadline may have ended its reading, although f has succeeded
+		c.spoiled = true
+	}
+	if err != nil && !errors.Is(err, ctx.Err()) {
 		return ctx.Err()
 	}
-	return nil
+	return err
+}
+
+// hasEnded reports whether the broker is known to have closed the connection. It does not wait.
+func (c *Conn) hasEnded() bool {
+	if c.spoiled {
+		return true
+	}
+	if e, ok := c.Conn.(Ender); ok {
+		return e.Ended()
+	}
+	return c.isClosed()
+}
+
+// saysGoodbye reports whether what has arrived is only the end of a TLS connection. It consumes nothing else, and
+// waits at most for the rest of a record.
+func (c *Conn) saysGoodbye() bool {
+	if _, below := c.Conn.(interface{ NetConn() net.Conn }); !below || c.In.Buffered() > 0 {
+		return false
+	}
+	c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	defer c.SetReadDeadline(time.Time{})
+	_, err := c.In.Peek(1)
+	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // closeWrite tells the broker that no more requests follow, but does not close the connection: see

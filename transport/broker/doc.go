@@ -4,6 +4,9 @@
 // A Session is a transport.Session: it queues the messages from the broker, waits for the broker's
 // confirmations, and ends when a message was lost. A Publisher sends requests over its own connection.
 //
+// A bus that keeps messages (transport.Log) passes them on with Session.DeliverRecord, and the session returns them
+// with their positions.
+//
 // Both work with a bare connection as well as with a client library: messages are read either by a function
 // that runs on its own goroutine, or by callbacks of the library.
 //
@@ -20,6 +23,7 @@
 //
 //   - session.go: Session and its Config; how it receives and ends
 //   - listen.go: subscribing and the broker's confirmations
+//   - probe.go: whether the broker still answers
 //   - queue.go: the queue of received messages
 //   - publisher.go: Publisher, one request at a time
 //   - conn.go: Dialer and Conn; interruption by a context

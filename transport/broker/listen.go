@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 
 	"github.com/backplane-go/backplane/transport"
 )
@@ -21,7 +22,13 @@ func (s *Session) ListenAll(ctx context.Context, channels ...string) error {
 // Unlisten returns when the broker has confirmed that it will send no more messages of channel. See
 // transport.Session.
 func (s *Session) Unlisten(ctx context.Context, channel string) error {
-	return s.changeSubscriptions(ctx, false, []string{channel})
+	return s.UnlistenAll(ctx, channel)
+}
+
+// UnlistenAll does what Unlisten does for several channels, with one call of Config.Unsubscribe. See
+// transport.MultiUnlistener.
+func (s *Session) UnlistenAll(ctx context.Context, channels ...string) error {
+	return s.changeSubscriptions(ctx, false, channels)
 }
 
 // changeSubscriptions subscribes to channels or unsubscribes from them. It sends only actual changes, because
@@ -98,7 +105,7 @@ func (s *Session) finishChange(ctx context.Context, listen bool, channels []stri
 	defer s.mu.Unlock()
 	s.interrupt = nil
 	if err != nil {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
 			err = ctx.Err() // the session may have ended already, with the error of a connection that Subscribe closed
 		}
 		s.endLocked(err)

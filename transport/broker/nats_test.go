@@ -118,7 +118,11 @@ func (b *natsBus) Open(ctx context.Context) (transport.Session, error) {
 			return 1, err
 		},
 		Unsubscribe: func(_ context.Context, channels ...string) (int, error) {
-			_, err := fmt.Fprintf(conn, "UNSUB %s\r\nPING\r\n", subject(channels[0]))
+			var request strings.Builder
+			for _, channel := range channels {
+				fmt.Fprintf(&request, "UNSUB %s\r\n", subject(channel))
+			}
+			_, err := fmt.Fprint(conn, request.String()+"PING\r\n")
 			return 1, err
 		},
 		Close: conn.Close,

@@ -42,9 +42,9 @@ func NewPublisher(dialer Dialer) *Publisher {
 // ended. If the broker has closed the connection since the last request, Do replaces it before it calls f,
 // where the operating system can tell.
 //
-// When ctx ends later, Do returns ctx.Err(), unless f has succeeded. All other errors are those of f. After an
-// error Do abandons the connection, unless the error is a *transport.RejectedError: f may return that only
-// after it has read the whole answer.
+// When ctx ends later, Do returns ctx.Err(), or the error of f that wraps it, unless f has succeeded. All other errors
+// are those of f. After an error Do abandons the connection, unless the error is a *transport.RejectedError: f may
+// return that only after it has read the whole answer.
 func (p *Publisher) Do(ctx context.Context, f func(c *Conn) error) error {
 	if err := p.acquire(ctx); err != nil {
 		return notSent(err)
@@ -94,7 +94,7 @@ func (p *Publisher) setInterrupt(cancel context.CancelFunc) bool {
 
 // connect makes sure that there is a connection and that the broker no longer reads from an older one.
 func (p *Publisher) connect(ctx context.Context) (err error) {
-	if p.conn != nil && p.conn.isClosed() { // after an outage; the last request succeeded and nothing was sent since
+	if p.conn != nil && p.conn.hasEnded() { // after an outage; the last request succeeded and nothing was sent since
 		p.abandon()
 	}
 	if p.old != nil {

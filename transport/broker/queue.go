@@ -5,38 +5,38 @@ import "github.com/backplane-go/backplane/transport"
 // queue holds messages in order. It grows with the number of waiting messages and releases its memory when it
 // is empty.
 type queue struct {
-	messages []transport.Message
-	head     int // index of the first one
-	bytes    int
+	records []transport.Record
+	head    int // index of the first one
+	bytes   int
 }
 
 // maxIdleCap is the capacity, in messages, that an empty queue may keep.
 const maxIdleCap = 1024
 
-func size(m transport.Message) int { return len(m.Channel) + len(m.Payload) }
+func size(r *transport.Record) int { return len(r.Channel) + len(r.Payload) }
 
-func (q *queue) len() int { return len(q.messages) - q.head }
+func (q *queue) len() int { return len(q.records) - q.head }
 
-func (q *queue) push(m transport.Message) {
-	if len(q.messages) == cap(q.messages) && q.head > len(q.messages)/2 { // moving is cheaper than growing, and rare
-		n := copy(q.messages, q.messages[q.head:])
-		clear(q.messages[n:])
-		q.messages, q.head = q.messages[:n], 0
+func (q *queue) push(r transport.Record) {
+	if len(q.records) == cap(q.records) && q.head > len(q.records)/2 { // moving is cheaper than growing, and rare
+		n := copy(q.records, q.records[q.head:])
+		clear(q.records[n:])
+		q.records, q.head = q.records[:n], 0
 	}
-	q.messages = append(q.messages, m)
-	q.bytes += size(m)
+	q.records = append(q.records, r)
+	q.bytes += size(&r)
 }
 
-func (q *queue) pop() transport.Message {
-	m := q.messages[q.head]
-	q.messages[q.head] = transport.Message{}
+func (q *queue) pop() transport.Record {
+	r := q.records[q.head]
+	q.records[q.head] = transport.Record{}
 	q.head++
-	q.bytes -= size(m)
+	q.bytes -= size(&r)
 	if q.len() == 0 {
-		q.messages, q.head = q.messages[:0], 0
-		if cap(q.messages) > maxIdleCap {
-			q.messages = nil
+		q.records, q.head = q.records[:0], 0
+		if cap(q.records) > maxIdleCap {
+			q.records = nil
 		}
 	}
-	return m
+	return r
 }

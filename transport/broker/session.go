@@ -5,13 +5,16 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/backplane-go/backplane/transport"
 )
 
 var (
-	_ transport.Session       = (*Session)(nil)
-	_ transport.MultiListener = (*Session)(nil)
+	_ transport.LogSession      = (*Session)(nil)
+	_ transport.MultiListener   = (*Session)(nil)
+	_ transport.MultiUnlistener = (*Session)(nil)
 )
 
 // ErrOverflow is the final error of a session whose queue was full. The messages in the queue are received
@@ -44,6 +47,16 @@ type Config struct {
 	// soon as the session has ended for any reason. Its error is ignored. Required.
 	Close func() error
 
+	// Probe asks the broker for a sign of life, such as NATS' PING or Redis' HELLO. It is called on its own goroutine
+	// in each ProbeInterval, and returns without waiting for the answer, at the latest when ctx ends, as it does with
+	// the session. Read, or a callback, calls Alive when the answer comes. If ten probes in a row have no answer, the
+	// session ends with ErrSilent; if Probe returns an error, with that. An answer may also show that the broker is not
+	// the right one any more: then end the session. Default: no probes, and a connection that is dead without being
+	// closed is noticed by the operating system or by nobody.
+	Probe func(ctx context.Context) error
+	// ProbeInterval is the time between two probes. Default: 1 second.
+	ProbeInterval time.Duration
+
 	// Messages is the maximum number of messages that wait to be received. Default: 65,536.
 	Messages int
 	// Bytes is the maximum size of the waiting payloads and channel names in bytes. A single message may be
@@ -58,16 +71,23 @@ func (c Config) withDefaults() Config {
 	if c.Bytes <= 0 {
 		c.Bytes = 64 << 20
 	}
+	if c.ProbeInterval <= 0 {
+		c.ProbeInterval = time.Second
+	}
 	return c
 }
 
-// Session is a transport.Session over a broker. Create it with NewSession. Deliver, Confirm and End are for the
-// goroutines that read from the broker. They never block and are safe for concurrent use.
+// Session is a transport.Session over a broker. Create it with NewSession. Deliver, DeliverRecord, Confirm, Alive
+// and End are for the goroutines that read from the broker. They never block and are safe for concurrent use.
 type Session struct {
 	config   Config
 	wake     chan struct{} // holds one element if something has changed; only one goroutine waits for it
 	read     chan struct{} // closed when Read has returned
-	released chan struct{} // closed when the session has ended and Read and Close have returned
+	probed   chan struct{} // closed when no more probes are sent
+	released chan struct{} // closed when the session has ended and its goroutines and Close have returned
+
+	unanswered atomic.Int32 // probes since the last answer
+	stopProbes context.CancelFunc
 
 	mu        sync.Mutex // guards the fields below
 	queue     queue
@@ -85,8 +105,16 @@ func NewSession(config Config) *Session {
 		config:   config.withDefaults(),
 		wake:     make(chan struct{}, 1),
 		read:     make(chan struct{}),
+		probed:   make(chan struct{}),
 		released: make(chan struct{}),
 		channels: make(map[string]struct{}),
+	}
+	probing, stop := context.WithCancel(context.Background()) // until the session ends
+	s.stopProbes = stop
+	if config.Probe == nil {
+		close(s.probed)
+	} else {
+		go s.sendProbes(probing)
 	}
 	if config.Read == nil {
 		close(s.read)
@@ -101,17 +129,20 @@ func NewSession(config Config) *Session {
 
 // Deliver queues a message. The payload then belongs to the session. Deliver never blocks: if the queue is
 // full, the session ends with ErrOverflow. Deliver does nothing if the session has ended.
-func (s *Session) Deliver(m transport.Message) {
+func (s *Session) Deliver(m transport.Message) { s.DeliverRecord(transport.Record{Message: m}) }
+
+// DeliverRecord is Deliver for a bus that keeps messages: ReceiveRecord returns the record as it is.
+func (s *Session) DeliverRecord(r transport.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return
 	}
-	if s.queue.len() >= s.config.Messages || s.queue.len() > 0 && s.queue.bytes+size(m) > s.config.Bytes {
+	if s.queue.len() >= s.config.Messages || s.queue.len() > 0 && s.queue.bytes+size(&r) > s.config.Bytes {
 		s.endLocked(ErrOverflow)
 		return
 	}
-	s.queue.push(m)
+	s.queue.push(r)
 	s.signal()
 }
 
@@ -141,6 +172,7 @@ func (s *Session) endLocked(err error) {
 		err = io.EOF
 	}
 	s.err = err
+	s.stopProbes()
 	if s.interrupt != nil {
 		s.interrupt()
 	}
@@ -151,6 +183,7 @@ func (s *Session) endLocked(err error) {
 func (s *Session) release() {
 	_ = s.config.Close() // the session has ended: there is no caller to report the error to
 	<-s.read
+	<-s.probed
 	close(s.released)
 }
 
@@ -163,9 +196,15 @@ func (s *Session) signal() {
 
 // Receive returns the next message. See transport.Session.
 func (s *Session) Receive(ctx context.Context) (transport.Message, error) {
+	r, err := s.ReceiveRecord(ctx)
+	return r.Message, err
+}
+
+// ReceiveRecord returns the next message with what DeliverRecord said about it. See transport.LogSession.
+func (s *Session) ReceiveRecord(ctx context.Context) (transport.Record, error) {
 	for {
-		if m, err, ok := s.next(ctx); ok {
-			return m, err
+		if r, err, ok := s.next(ctx); ok {
+			return r, err
 		}
 		select {
 		case <-s.wake:
@@ -174,22 +213,22 @@ func (s *Session) Receive(ctx context.Context) (transport.Message, error) {
 	}
 }
 
-// next returns the result of Receive. ok is false if Receive has to wait.
-func (s *Session) next(ctx context.Context) (m transport.Message, err error, ok bool) {
+// next returns the result of ReceiveRecord. ok is false if that has to wait.
+func (s *Session) next(ctx context.Context) (r transport.Record, err error, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
-		return m, transport.ErrClosed, true
+		return r, transport.ErrClosed, true
 	case ctx.Err() != nil:
-		return m, ctx.Err(), true
+		return r, ctx.Err(), true
 	case s.queue.len() > 0:
 		return s.queue.pop(), nil, true
 	}
-	return m, s.err, s.err != nil
+	return r, s.err, s.err != nil
 }
 
-// Close ends the session. It waits until Config.Read and Config.Close have returned, which is soon, or until
+// Close ends the session. It waits until the functions of Config have returned, which is soon, or until
 // ctx has ended.
 func (s *Session) Close(ctx context.Context) error {
 	s.mu.Lock()

@@ -1,7 +1,10 @@
 package memory_test
 
 import (
+	"context"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/conformance"
 	"github.com/backplane-go/backplane/transport"
@@ -14,6 +17,12 @@ func harness(config memory.Config) conformance.Harness {
 		NewBus:         func(testing.TB) transport.Bus { return hub },
 		Sever:          func(testing.TB, transport.Bus) { hub.Sever(nil) },
 		SeverPublisher: func(testing.TB, transport.Bus) {}, // a hub has no connections
+		Foreign: func(tb testing.TB, _ transport.Bus, name string) (leave func()) {
+			e, err := hub.EnterForeign(tb.Context(), name)
+			require.NoError(tb, err)
+			return func() { _ = e.Close(context.Background()) }
+		},
+		SeverEntries: func(testing.TB, transport.Bus) { hub.Sever(nil) },
 		NoServer: func(testing.TB) transport.Bus {
 			hub := memory.NewHubWithConfig(config)
 			hub.Fail(nil)

@@ -9,8 +9,8 @@ import (
 var ErrOutage = errors.New("memory: simulated outage")
 
 // Sever ends all open sessions with err, like a restart of a real server. Messages in their buffers are
-// received before err; messages that are published later are lost to them. New sessions can be opened at once,
-// unless Fail was called. A nil err means ErrOutage.
+// received before err; messages that are published later are lost to them. All entries of the roster end, too.
+// New sessions and entries can be opened at once, unless Fail was called. A nil err means ErrOutage.
 func (h *Hub) Sever(err error) {
 	if err == nil {
 		err = ErrOutage
@@ -20,10 +20,12 @@ func (h *Hub) Sever(err error) {
 	for s := range h.sessions {
 		h.endLocked(s, err)
 	}
+	clear(h.entries)
 }
 
-// Fail makes Publish and Open fail with err until Heal is called, as if the server of a real bus were
-// unreachable. Open sessions stay open: to end them too, call Sever next. A nil err means ErrOutage.
+// Fail makes Publish, Append, Open, Enter, Entries and the calls that read the log or keep sessions of clients fail
+// with err until Heal is called, as if the server of a real bus were unreachable. Open sessions stay open: to end them
+// too, call Sever next. A nil err means ErrOutage.
 func (h *Hub) Fail(err error) {
 	if err == nil {
 		err = ErrOutage
@@ -33,7 +35,7 @@ func (h *Hub) Fail(err error) {
 	h.failure = err
 }
 
-// Stall makes Publish, Open, Listen and Unlisten wait until their context ends or Heal is called, as if the
+// Stall makes Listen, Unlisten and what Fail makes fail wait until their context ends or Heal is called, as if the
 // network dropped all packets. Calls in progress and messages in buffers are not affected.
 func (h *Hub) Stall() {
 	h.mu.Lock()
@@ -44,11 +46,11 @@ func (h *Hub) Stall() {
 	}
 }
 
-// Heal ends the effects of Fail and Stall.
+// Heal ends the effects of Fail, Stall and FailLog.
 func (h *Hub) Heal() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.failure = nil
+	h.failure, h.logFailure = nil, nil
 	if healed := h.stall.Swap(nil); healed != nil {
 		close(*healed)
 	}

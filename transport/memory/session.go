@@ -13,11 +13,13 @@ import (
 // session is one receiver of a hub.
 type session struct {
 	hub      *Hub
-	queue    chan transport.Message
-	bytes    atomic.Int64  // of the payloads in queue
-	room     chan struct{} // holds one element after a message was received
-	ended    chan struct{} // closed when err is set
-	finished atomic.Bool   // Receive returned a final error, or Close was called: no more messages
+	number   int
+	queue    chan transport.Message // nil in a session of OpenLog
+	records  chan transport.Record  // the same for a session of OpenLog, with positions; else nil
+	bytes    atomic.Int64           // of the payloads in queue or records
+	room     chan struct{}          // holds one element after a message was received
+	ended    chan struct{}          // closed when err is set
+	finished atomic.Bool            // Receive returned a final error, or Close was called: no more messages
 
 	// The state of remainingPatience: how long publishers have waited since the session had received
 	// messagesAtReset messages with bytesAtReset bytes. sent and sentBytes count what was put into the buffer.
@@ -33,13 +35,27 @@ type session struct {
 // deliver puts a copy of m into the buffer. It fails only if ctx ends while it waits for room.
 func (s *session) deliver(ctx context.Context, m transport.Message) error {
 	m.Payload = bytes.Clone(m.Payload)
-	if s.tryPut(m) {
+	if s.tryPut(m, nil) {
 		return nil
 	}
+	return s.wait(ctx, func() bool { return s.tryPut(m, nil) })
+}
+
+// waitForRoom waits until there is room for a payload, or the session has ended. It fails only if ctx ends first.
+func (s *session) waitForRoom(ctx context.Context, size int) error {
+	if s.hasRoom(size) {
+		return nil
+	}
+	return s.wait(ctx, func() bool { return s.hasRoom(size) })
+}
+
+// wait calls try until it returns true or the session has ended, whenever a message was received. It ends the session
+// when there is no patience left.
+func (s *session) wait(ctx context.Context, try func() bool) error {
 	timer := time.NewTimer(s.remainingPatience())
 	defer timer.Stop()
 	defer func(start time.Time) { s.waited += time.Since(start) }(time.Now())
-	for !s.tryPut(m) {
+	for !try() {
 		select {
 		case <-s.room:
 		case <-s.ended:
@@ -59,39 +75,51 @@ func (s *session) deliver(ctx context.Context, m transport.Message) error {
 // delay all others forever.
 func (s *session) remainingPatience() time.Duration {
 	config := s.hub.config
-	messages, bytes := s.sent-int64(len(s.queue)), s.sentBytes-s.bytes.Load()
+	messages, bytes := s.sent-int64(len(s.queue)+len(s.records)), s.sentBytes-s.bytes.Load()
 	if 2*(messages-s.messagesAtReset) >= int64(config.Buffer) || 2*(bytes-s.bytesAtReset) >= int64(config.BufferBytes) {
 		s.waited, s.messagesAtReset, s.bytesAtReset = 0, messages, bytes
 	}
 	return config.Patience - s.waited
 }
 
-// tryPut puts m into the buffer if there is room. Only one publisher at a time calls it.
-func (s *session) tryPut(m transport.Message) bool {
+// hasRoom reports whether there is room for a payload. Only one publisher at a time calls it.
+func (s *session) hasRoom(size int) bool {
+	used := s.bytes.Load()
+	if used > 0 && used+int64(size) > int64(s.hub.config.BufferBytes) {
+		return false
+	}
+	return len(s.queue)+len(s.records) < s.hub.config.Buffer
+}
+
+// tryPut puts m into the buffer if there is room. A kept message has a place in the log. Only one publisher at a time
+// calls it.
+func (s *session) tryPut(m transport.Message, at *place) bool {
 	size := int64(len(m.Payload))
-	if used := s.bytes.Load(); used > 0 && used+size > int64(s.hub.config.BufferBytes) {
+	if !s.hasRoom(len(m.Payload)) {
 		return false
 	}
 	s.bytes.Add(size)
-	select {
-	case s.queue <- m:
-		s.sent++
-		s.sentBytes += size
+	s.sent++
+	s.sentBytes += size
+	if s.records == nil {
+		s.queue <- m // never waits: there is room, and nobody else sends
 		return true
-	default:
-		s.bytes.Add(-size)
-		return false
 	}
+	r := transport.Record{Message: m}
+	if at != nil {
+		r.Keep, r.Epoch, r.Offset, r.Previous = true, at.epoch, at.offset, at.previous
+	}
+	s.records <- r
+	return true
 }
 
 // release frees the room that m took up in the buffer.
-func (s *session) release(m transport.Message) transport.Message {
+func (s *session) release(m transport.Message) {
 	s.bytes.Add(-int64(len(m.Payload)))
 	select {
 	case s.room <- struct{}{}:
 	default:
 	}
-	return m
 }
 
 var _ transport.MultiListener = (*session)(nil)
@@ -110,39 +138,70 @@ func (s *session) ListenAll(ctx context.Context, channels ...string) error {
 
 // Unlisten unsubscribes the session from channel. Messages in its buffer stay there.
 func (s *session) Unlisten(ctx context.Context, channel string) error {
-	return s.hub.unlisten(ctx, s, channel)
+	return s.UnlistenAll(ctx, channel)
+}
+
+// UnlistenAll implements transport.MultiUnlistener.
+func (s *session) UnlistenAll(ctx context.Context, channels ...string) error {
+	return s.hub.unlisten(ctx, s, channels)
 }
 
 // Receive waits for the next message. Messages that arrived before the session ended are received before the
 // final error.
 func (s *session) Receive(ctx context.Context) (transport.Message, error) {
+	m, err := receive(ctx, s, s.queue)
+	if err == nil {
+		s.release(m)
+	}
+	return m, err
+}
+
+// logSession is a session of OpenLog.
+type logSession struct{ *session }
+
+// ReceiveRecord implements transport.LogSession.
+func (s *logSession) ReceiveRecord(ctx context.Context) (transport.Record, error) {
+	r, err := receive(ctx, s.session, s.records)
+	if err == nil {
+		s.release(r.Message)
+	}
+	return r, err
+}
+
+// Receive returns the message without its position.
+func (s *logSession) Receive(ctx context.Context) (transport.Message, error) {
+	r, err := s.ReceiveRecord(ctx)
+	return r.Message, err
+}
+
+func receive[T any](ctx context.Context, s *session, queue chan T) (none T, err error) {
 	if err := ctx.Err(); err != nil {
-		return transport.Message{}, err
+		return none, err
 	}
 	if s.finished.Load() {
-		return transport.Message{}, s.hub.endError(s)
+		return none, s.hub.endError(s)
 	}
 	select {
-	case m := <-s.queue:
-		return s.release(m), nil
+	case m := <-queue:
+		return m, nil
 	default:
 	}
 	select {
-	case m := <-s.queue:
-		return s.release(m), nil
+	case m := <-queue:
+		return m, nil
 	case <-ctx.Done():
-		return transport.Message{}, ctx.Err()
+		return none, ctx.Err()
 	case <-s.ended:
 	}
 	if s.finished.Load() {
-		return transport.Message{}, s.hub.endError(s)
+		return none, s.hub.endError(s)
 	}
 	select {
-	case m := <-s.queue:
-		return s.release(m), nil
+	case m := <-queue:
+		return m, nil
 	default:
 		s.finished.Store(true)
-		return transport.Message{}, s.hub.endError(s)
+		return none, s.hub.endError(s)
 	}
 }
 
@@ -167,19 +226,24 @@ func (h *Hub) listen(ctx context.Context, s *session, channels []string) error {
 		s.channels[channel] = struct{}{}
 		old := h.listeners[channel]
 		h.listeners[channel] = append(old[:len(old):len(old)], s)
+		if prefix, ok := transport.CutPrefixName(channel); ok {
+			h.prefixes[channel] = prefix
+		}
 	}
 	return nil
 }
 
-func (h *Hub) unlisten(ctx context.Context, s *session, channel string) error {
+func (h *Hub) unlisten(ctx context.Context, s *session, channels []string) error {
 	_ = h.waitForHeal(ctx, s.ended)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.usableLocked(ctx, s); err != nil {
 		return err
 	}
-	if _, ok := s.channels[channel]; ok {
-		h.removeListener(s, channel)
+	for _, channel := range channels {
+		if _, ok := s.channels[channel]; ok {
+			h.removeListener(s, channel)
+		}
 	}
 	return nil
 }
@@ -194,7 +258,8 @@ func (h *Hub) usableLocked(ctx context.Context, s *session, channels ...string) 
 		return err
 	}
 	for _, channel := range channels {
-		if err := h.checkChannel(channel); err != nil {
+		name, _ := transport.CutPrefixName(channel)
+		if err := h.checkChannel(name); err != nil {
 			h.endLocked(s, err)
 			return err
 		}
@@ -213,6 +278,7 @@ func (h *Hub) removeListener(s *session, channel string) {
 	}
 	if len(rest) == 0 {
 		delete(h.listeners, channel)
+		delete(h.prefixes, channel)
 		return
 	}
 	h.listeners[channel] = rest
