@@ -10,8 +10,9 @@ import (
 )
 
 // This file has the requests of the old adapters of Socket.IO (clients, allRooms, remoteJoin, customRequest …), for
-// users who know them. They use the messages of the current adapters, so Node.js nodes answer them too. Deadlines and
-// partial results are those of FetchSockets and of ServerSideEmitWithAck.
+// users who know them. In the standard dialect they use the messages of the current adapters, so Node.js nodes answer
+// them too; socket_requests.go is for dialects that have messages for them. Deadlines and partial results are those of
+// FetchSockets and of ServerSideEmitWithAck.
 
 // CustomRequestEvent is the name of the server-side event of CustomRequest. A Node.js node answers it with
 // io.of(nsp).on("customRequest", (data, answer) => answer(…)).
@@ -21,6 +22,10 @@ const CustomRequestEvent = "customRequest"
 // Without rooms it returns the ids of all sockets. If not all nodes answer, it returns the ids found so far and a
 // *PartialError.
 func (ns *Namespace) Clients(ctx context.Context, rooms ...string) ([]string, error) {
+	if ns.cluster.wire.Carries(codec.ListSockets) {
+		env := &codec.Envelope{Type: codec.ListSockets, Opts: codec.Opts{Rooms: rooms}}
+		return ns.list(ctx, env, "")
+	}
 	to := ns.Target
 	if len(rooms) > 0 { // To without rooms would target nobody
 		to = to.To(rooms...)
@@ -33,6 +38,9 @@ func (ns *Namespace) Clients(ctx context.Context, rooms ...string) ([]string, er
 // sockets. It fetches every socket of the cluster. If not all nodes answer, it returns the rooms found so far and a
 // *PartialError.
 func (ns *Namespace) AllRooms(ctx context.Context) ([]string, error) {
+	if ns.cluster.wire.Carries(codec.ListRooms) {
+		return ns.list(ctx, &codec.Envelope{Type: codec.ListRooms}, "")
+	}
 	sockets, err := ns.FetchSockets(ctx)
 	return collect(sockets, (*RemoteSocket).Rooms), err
 }
@@ -40,6 +48,9 @@ func (ns *Namespace) AllRooms(ctx context.Context) ([]string, error) {
 // ClientRooms returns the rooms of a socket of any node, or ErrSocketNotFound. If not all nodes answer and none of
 // those that did has the socket, it returns a *PartialError.
 func (ns *Namespace) ClientRooms(ctx context.Context, id string) ([]string, error) {
+	if ns.cluster.wire.Carries(codec.SocketRooms) {
+		return ns.socketRooms(ctx, id)
+	}
 	s, err := ns.find(ctx, id)
 	if err != nil {
 		return nil, err
@@ -50,11 +61,17 @@ func (ns *Namespace) ClientRooms(ctx context.Context, id string) ([]string, erro
 // RemoteJoin makes a socket join a room and returns once it has joined, or ErrSocketNotFound. See ClientRooms for
 // partial answers.
 func (ns *Namespace) RemoteJoin(ctx context.Context, id, room string) error {
+	if ns.cluster.wire.Carries(codec.SocketChanged) {
+		return ns.changeSocket(ctx, id, &codec.Envelope{Type: codec.SocketsJoin, Rooms: []string{room}})
+	}
 	return ns.move(ctx, id, func(ctx context.Context) error { return ns.To(id).SocketsJoin(ctx, room) })
 }
 
 // RemoteLeave makes a socket leave a room. See RemoteJoin.
 func (ns *Namespace) RemoteLeave(ctx context.Context, id, room string) error {
+	if ns.cluster.wire.Carries(codec.SocketChanged) {
+		return ns.changeSocket(ctx, id, &codec.Envelope{Type: codec.SocketsLeave, Rooms: []string{room}})
+	}
 	return ns.move(ctx, id, func(ctx context.Context) error { return ns.To(id).SocketsLeave(ctx, room) })
 }
 
@@ -86,6 +103,9 @@ func timedOut(ctx context.Context, err error) error {
 // RemoteDisconnect disconnects a socket from the namespace. close: it closes the connection too. It returns
 // ErrSocketNotFound if no node has the socket. See ClientRooms for partial answers.
 func (ns *Namespace) RemoteDisconnect(ctx context.Context, id string, close bool) error {
+	if ns.cluster.wire.Carries(codec.SocketChanged) {
+		return ns.changeSocket(ctx, id, &codec.Envelope{Type: codec.DisconnectSockets, Close: close})
+	}
 	ctx, cancel := ns.bound(ctx)
 	defer cancel()
 	s, err := ns.find(ctx, id)
@@ -121,7 +141,8 @@ func collect(sockets []*RemoteSocket, f func(*RemoteSocket) []string) []string {
 
 // CustomRequest sends data to every node, this one included, and returns the answers of their OnCustomRequest
 // functions, this node's answer first. A peer without such a function does not answer: it is Missing in the
-// *PartialError that is returned with the answers of the others. If this node has none, it is not waited for.
+// *PartialError that is returned with the answers of the others. If this node has none, it is not waited for. In
+// legacy.Dialect, peers without such a function answer null, as Node.js does there.
 func (ns *Namespace) CustomRequest(ctx context.Context, data any) ([]codec.Value, error) {
 	v, err := codec.NewValue(data)
 	if err != nil {
@@ -134,12 +155,24 @@ func (ns *Namespace) CustomRequest(ctx context.Context, data any) ([]codec.Value
 	defer ns.requests.end(q)
 	ctx, cancel := ns.bound(ctx)
 	defer cancel()
-	answers, err := ns.ServerSideEmitWithAck(ctx, CustomRequestEvent, v)
+	answers, err := ns.askServers(ctx, v)
 	own := q.wait(ctx)
 	if err == nil {
 		err = own
 	}
 	return append(q.values, answers...), err
+}
+
+// askServers asks the OnCustomRequest functions of the other nodes.
+func (ns *Namespace) askServers(ctx context.Context, data codec.Value) ([]codec.Value, error) {
+	if !ns.cluster.wire.Carries(codec.CustomRequest) {
+		return ns.ServerSideEmitWithAck(ctx, CustomRequestEvent, data)
+	}
+	q, err := ns.askOthers(ctx, &codec.Envelope{Type: codec.CustomRequest, Value: data}, nil)
+	if q == nil {
+		return nil, err
+	}
+	return q.values, err
 }
 
 // askSelf calls this node's own OnCustomRequest function, if there is one.

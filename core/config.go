@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/dialect"
+	"github.com/backplane-go/backplane/dialect/standard"
 	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage"
@@ -20,6 +21,10 @@ type Config struct {
 	Bus   transport.Bus
 	Store storage.Store
 	Codec codec.Codec
+
+	Dialect dialect.Dialect
+
+	Log *LogConfig
 
 	Secret         []byte
 	PreviousSecret []byte
@@ -55,8 +60,8 @@ func (c Config) withDefaults() Config {
 	if c.Store == nil {
 		c.Store, _ = c.Bus.(storage.Store)
 	}
-	if c.Codec == nil {
-		c.Codec = jsonmsgpack.Codec{}
+	if c.Dialect == nil {
+		c.Dialect = standard.Dialect{}
 	}
 	if c.ChannelPrefix == "" {
 		c.ChannelPrefix = "socket.io"
@@ -66,7 +71,11 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.HeartbeatInterval, 5*time.Second)
 	defaultTo(&c.HeartbeatTimeout, 10*time.Second)
 	defaultTo(&c.CleanupInterval, 30*time.Second)
-	defaultTo(&c.AttachmentAge, 2*c.CleanupInterval)
+	if c.Log != nil {
+		withDefaults := c.Log.withDefaults()
+		c.Log = &withDefaults
+	}
+	defaultTo(&c.AttachmentAge, max(2*c.CleanupInterval, c.Log.longest()))
 	defaultTo(&c.PublishTimeout, 5*time.Second)
 	defaultTo(&c.MinBackoff, 100*time.Millisecond)
 	defaultTo(&c.MaxBackoff, max(5*time.Second, c.MinBackoff))
@@ -93,9 +102,6 @@ func (c Config) validate() error {
 		return &ConfigError{Field: "Bus",
 			Reason: "is required: for example pgxdriver.New(pool), pqdriver.New(db, dsn) or memory.NewHub()"}
 	}
-	if err := wire.CheckPrefix(c.ChannelPrefix, c.Bus.Limits()); err != nil {
-		return err
-	}
 	if err := wire.CheckSecrets(c.Secret, c.PreviousSecret); err != nil {
 		return err
 	}
@@ -116,6 +122,11 @@ func (c Config) validate() error {
 	case c.MaxBackoff < c.MinBackoff:
 		return &ConfigError{Field: "MaxBackoff",
 			Reason: fmt.Sprintf("%v is less than MinBackoff, %v", c.MaxBackoff, c.MinBackoff)}
+	}
+	if c.Log != nil {
+		if err := c.Log.validate(c); err != nil {
+			return err
+		}
 	}
 	for _, f := range []struct {
 		name  string

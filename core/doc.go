@@ -8,7 +8,8 @@
 //
 // Messages of one node reach another node in the order in which they were sent, small and large ones alike, at most
 // once. Messages are lost to a node while its listening session is broken, or when its receive queue is full. The
-// node then reports for how long it was deaf (GapError), or which message it dropped (DropError).
+// node then reports for how long it was deaf (GapError), or which message it dropped (DropError). With Config.Log the
+// bus keeps most messages, and the node reads from there what it has missed, in order and once.
 //
 // An error of publishing is returned to the caller that waits (Emit), or reported (EmitAsync, and Emit of a node
 // without peers). It never stops the delivery to this process's own clients. If publishing fails with an error that
@@ -43,7 +44,7 @@
 //
 // The cluster and its parts:
 //
-//   - cluster.go: Cluster, New, Open, Start; close.go: Close; config.go: Config and its defaults
+//   - cluster.go, cluster_start.go: Cluster, New, Open, Start; close.go: Close; config.go: Config and its defaults
 //   - namespace.go: Namespace, opening and closing it; namespace_async.go: opening without waiting
 //   - target.go: Target, Emit and changes of rooms
 //   - errors.go, trace.go: the errors, Trace and Stats; calls.go: CallError, for failures of the application's code
@@ -66,7 +67,8 @@
 //
 // Peers:
 //
-//   - peer.go: the states of a peer and all changes between them; membership.go: the peers of a namespace
+//   - peer.go: the states of a peer and all changes between them; membership.go: the peers of a namespace;
+//     membership_view.go: what the rest of the package asks about them
 //   - tombstones.go: nodes that have left, and the proof of a leave message; expiry.go: silent peers
 //   - budget.go: what the requests of a peer may cost
 //   - presence.go: heartbeats and announcements; ticks.go: the ticker; own_process.go: the heartbeats of this process;
@@ -79,8 +81,16 @@
 //   - fetch_sockets.go: FetchSockets and RemoteSocket
 //   - adapter_requests.go: the requests of Socket.IO's old adapters
 //
+// The log, which keeps messages:
+//
+//   - log_config.go: LogConfig; position.go: Position; log_errors.go: its errors
+//   - log.go: which messages are kept, trimming, and moving the outbox
+//   - log_reader.go: passing on kept messages in the order of the log; log_catchup.go: reading what was missed
+//   - log_history.go: History and ReadLog; log_peers.go: what nodes tell each other
+//
 // Sockets of this process:
 //
 //   - local_sockets.go: LocalSockets, Packet, Selector
+//   - room_channels.go: listens to the channels of rooms; registry_watch.go: which rooms there are
 //   - registry.go: Registry; registry_local.go: Registry as LocalSockets; rooms.go: rooms and the selection of sockets
 package core

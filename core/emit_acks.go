@@ -71,11 +71,16 @@ func (t Target) askClients(
 	}
 	ns := t.ns
 	var uids []string
+	if !t.nobody && !t.local {
+		if err := ns.cluster.wire.Check(codec.BroadcastAck, "emit with acknowledgement", 0, ""); err != nil {
+			return nil, nil, nil, err
+		}
+		if uids, err = ns.presence.respondents(ctx); err != nil {
+			return nil, nil, nil, err
+		}
+	}
 	if !t.nobody {
 		uids = append(uids, ns.uid)
-	}
-	if !t.nobody && !t.local {
-		uids = append(uids, ns.members.respondents()...)
 	}
 	if q, err = ns.requests.begin(codec.Broadcast, uids); err != nil {
 		return nil, nil, nil, err

@@ -46,6 +46,8 @@ var (
 	// ErrExited is the error of a call of the application's code that ended its goroutine with runtime.Goexit, as
 	// testing.T.FailNow does.
 	ErrExited = fault.ErrExited
+	// ErrMalformedPosition is wrapped by the errors of texts that are not the text form of a Position.
+	ErrMalformedPosition = errors.New("backplane: not a position of a log")
 	// ErrSilent is the reason for giving up a session that received nothing for longer than it can be silent.
 	ErrSilent = errors.New("backplane: connected, but nothing arrives")
 )
@@ -64,6 +66,9 @@ type (
 	ReservedEventError = fault.ReservedEventError
 	// OpError says which operation failed on which channel.
 	OpError = fault.OpError
+	// UnsupportedError is returned for an operation for which the dialect of the cluster has no message. Nothing was
+	// done.
+	UnsupportedError = fault.UnsupportedError
 	// PanicError is the error of a call of the application's code that panicked.
 	PanicError = fault.PanicError
 )
@@ -130,15 +135,48 @@ type GapError struct {
 	Deaf time.Duration
 	// Err is why the old session ended.
 	Err error
+
+	// With a log the error is reported when the messages that the log keeps were replayed. Filled reports that none of
+	// them is missing, in any namespace that is logged. Replayed is how many were replayed. Unfilled says what could
+	// not be.
+	Filled   bool
+	Replayed int
+	Unfilled []*LogGap
 }
 
 func (e *GapError) Error() string {
+	since, deaf := e.Since.Format("15:04:05.000"), e.Deaf.Round(time.Millisecond)
+	switch {
+	case e.Filled:
+		return fmt.Sprintf("backplane: was deaf, at least since %s (%v), the log has filled the gap (%d messages): %v",
+			since, deaf, e.Replayed, e.Err)
+	case len(e.Unfilled) > 0:
+		return fmt.Sprintf("backplane: was deaf, at least since %s (%v), %d messages were replayed, not all: %v: %v",
+			since, deaf, e.Replayed, e.Unfilled[0], e.Err)
+	}
 	return fmt.Sprintf("backplane: was deaf, at least since %s (%v), messages of other nodes may be lost: %v",
-		e.Since.Format("15:04:05.000"), e.Deaf.Round(time.Millisecond), e.Err)
+		since, deaf, e.Err)
 }
 
 // Unwrap returns Err.
 func (e *GapError) Unwrap() error { return e.Err }
+
+// LogGap is reported, and is in GapError.Unfilled, when messages that a log kept cannot be replayed any more, because
+// they were trimmed or the log was lost. Clients of this node have missed them.
+type LogGap struct {
+	Namespace string
+	// From is the position of the last message before the gap, and To is the position after which messages arrive.
+	From, To Position
+	Err      error // ErrPositionTrimmed, ErrPositionEpoch, ErrPositionFuture, or why the log could not be read
+}
+
+func (e *LogGap) Error() string {
+	return fmt.Sprintf("backplane: messages of %q after %s and up to %s are missing: %v",
+		excerpt.Of(e.Namespace), e.From, e.To, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *LogGap) Unwrap() error { return e.Err }
 
 // DropReason says why a received message was not delivered.
 type DropReason string

@@ -26,7 +26,14 @@ func (t Target) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	ns := t.ns
 	var peers []string
 	if !t.local && !t.nobody {
-		peers = ns.members.respondents()
+		err := ns.cluster.wire.Check(codec.FetchSockets, "fetch sockets",
+			codec.ListSockets, "use Clients, ClientRooms or AllRooms")
+		if err == nil {
+			peers, err = ns.presence.respondents(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	q, err := ns.requests.begin(codec.FetchSockets, peers)
 	if err != nil {

@@ -11,16 +11,29 @@ import (
 // them becomes the error of the call. Calls that are made rarely may also end their goroutine (runtime.Goexit).
 // Publish, Receive and Get must not: see package transport.
 
-// receive calls session.Receive.
-func receive(ctx context.Context, session transport.Session) (m transport.Message, err error) {
+// receive calls session.Receive, or ReceiveRecord if the session returns positions.
+func receive(ctx context.Context, session transport.Session, r *transport.Record) (err error) {
 	defer guard.Catch(&err)
-	m, err = session.Receive(ctx)
-	return m, guard.Error(err)
+	if s, ok := session.(transport.LogSession); ok {
+		*r, err = s.ReceiveRecord(ctx)
+	} else {
+		r.Message, err = session.Receive(ctx)
+	}
+	return guard.Error(err)
 }
 
-// openSession calls bus.Open.
-func openSession(ctx context.Context, bus transport.Bus) (session transport.Session, err error) {
-	failed := guard.Isolate(func() { session, err = bus.Open(ctx) })
+// openSession calls bus.Open, or OpenLog of a bus that keeps messages.
+func openSession(ctx context.Context, bus transport.Bus, log bool) (session transport.Session, err error) {
+	failed := guard.Isolate(func() {
+		if !log {
+			session, err = bus.Open(ctx)
+			return
+		}
+		var s transport.LogSession
+		if s, err = bus.(transport.Log).OpenLog(ctx); err == nil {
+			session = s
+		}
+	})
 	if failed != nil {
 		return nil, failed
 	}

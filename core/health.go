@@ -9,7 +9,8 @@ import (
 //
 // A connection can be dead and look idle. But this node receives its own messages too: when a message that comes back
 // was handed to the bus, something has to arrive within patience. If the bus did not answer in time, the message may
-// never come back; but a network on which nothing at all arrives for doubt is broken in both directions.
+// never come back; but until the bus answers again, a network on which nothing at all arrives for doubt is broken in
+// both directions.
 type health struct {
 	patience, doubt time.Duration
 
@@ -18,6 +19,8 @@ type health struct {
 	heard    time.Time // when the session last proved that it works
 	expected time.Time // when a message that comes back was handed to the bus; void if something was heard since
 	due      time.Time // by when something has to be heard then
+	began    time.Time // when the session began
+	doubted  time.Time // when the session was in use and a message was handed to a bus that has not answered since then
 	complete time.Time // everything that others had published by then has arrived
 }
 
@@ -25,7 +28,14 @@ type health struct {
 func (h *health) begin(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.up, h.heard, h.complete = true, now, now
+	h.up, h.began, h.heard, h.complete, h.doubted = true, now, now, now, time.Time{}
+}
+
+// beginning returns when the session began.
+func (h *health) beginning() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.began
 }
 
 // end notes that there is no session that works. It returns when the last one proved that it works, and until when
@@ -63,17 +73,17 @@ func (h *health) heardUntil() time.Time {
 // expect notes that a message that comes back was handed to the bus, which accepted it. doubtful: the bus did not
 // answer in time.
 func (h *health) expect(handed time.Time, doubtful bool) {
-	due := time.Now().Add(h.patience)
-	if doubtful {
-		due = handed.Add(h.doubt)
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !handed.After(h.heard) {
-		return
-	}
-	if !h.expected.After(h.heard) || due.Before(h.due) {
-		h.expected, h.due = handed, due
+	switch {
+	case !doubtful:
+		h.doubted = time.Time{}
+		due := time.Now().Add(h.patience)
+		if handed.After(h.heard) && (!h.expected.After(h.heard) || due.Before(h.due)) {
+			h.expected, h.due = handed, due
+		}
+	case h.doubted.IsZero() && handed.After(h.began):
+		h.doubted = handed
 	}
 }
 
@@ -92,7 +102,9 @@ func (h *health) cameBack(queued time.Time) {
 func (h *health) ifSilent(now time.Time, giveUp func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.up && h.expected.After(h.heard) && now.After(h.due) {
+	missing := h.expected.After(h.heard) && now.After(h.due)
+	quiet := !h.doubted.IsZero() && now.Sub(h.doubted) > h.doubt && now.Sub(h.heard) > h.doubt
+	if h.up && (missing || quiet) {
 		giveUp()
 	}
 }

@@ -2,8 +2,10 @@ package core_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -79,4 +81,28 @@ func TestRequestAfterALeaveMessageDoesNotWaitForThePeer(t *testing.T) {
 		assert.Equal(t, []string{"b"}, partial.Left, "it was asked before it left")
 		assert.NoError(t, <-second, "it had left before")
 	})
+}
+
+// A request that begins as soon as a peer is seen to have left must not report it. A leave message without a key proves
+// nothing, so the request asks the peer too, and forgets it when it does not answer.
+func TestRequestBegunAtOnceAfterALeaveMessageDoesNotReportThePeer(t *testing.T) {
+	hub := hubs.NewHub()
+	ns := join(t, open(t, hub, func(c *core.Config) { c.HeartbeatInterval = 20 * time.Millisecond }), "/", nil)
+	p := newPuppet(t, hub, "/", "b0")
+	for i := range 200 {
+		uid := "b" + strconv.Itoa(i)
+		p.live(uid)
+		p.say(codec.Envelope{Type: codec.Heartbeat, UID: uid})
+		require.NoError(t, ns.WaitForPeers(t.Context(), 1))
+		p.live()
+		done := make(chan error, 1)
+		go func() {
+			for ns.ServerCount() > 1 {
+			}
+			_, err := ns.FetchSockets(t.Context())
+			done <- err
+		}()
+		p.say(codec.Envelope{Type: codec.AdapterClose, UID: uid})
+		require.NoError(t, <-done)
+	}
 }

@@ -12,7 +12,7 @@ import (
 func (ns *Namespace) admit(env *codec.Envelope) *budget {
 	var b *budget
 	if !ns.cluster.publisher.group.Crowded() {
-		b = ns.members.admit(env.UID, env.Type == codec.Broadcast, time.Now())
+		b = ns.presence.admit(env.UID, env.Type == codec.Broadcast, time.Now())
 	}
 	if b == nil {
 		ns.refuse(env, DropRate, nil)
@@ -46,6 +46,9 @@ func (ns *Namespace) refuse(env *codec.Envelope, reason DropReason, err error) {
 
 // sendRefused tells a peer that its request gets no answer, unless too many of these messages are sent.
 func (ns *Namespace) sendRefused(env *codec.Envelope) {
+	if !ns.cluster.wire.Carries(codec.RequestRefused) {
+		return
+	}
 	ns.limits.Lock()
 	send := env.UID != codec.EmitterUID && ns.limits.refusals.take(time.Now(), refusalRate, refusalBurst)
 	ns.limits.Unlock()

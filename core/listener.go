@@ -20,7 +20,8 @@ type listener struct {
 	bus              transport.Bus
 	timeout          time.Duration // bounds opening, each round trip of listening, and closing
 	minWait, maxWait time.Duration // before another session is opened
-	deliver          func(m transport.Message, at time.Time)
+	log              bool          // sessions return positions
+	deliver          func(r *transport.Record, at time.Time)
 	lost             func(err error)
 	recovered        func(gap *GapError)
 	failed           func(err error)
@@ -28,6 +29,7 @@ type listener struct {
 
 	subs   subscriptions
 	health health
+	users  users
 
 	mu        sync.Mutex              // guards interrupt
 	interrupt context.CancelCauseFunc // ends the Receive call under way, nil when there is none
@@ -37,7 +39,7 @@ var errRequested = errors.New("a request to listen waits")
 
 // receiveLoop receives from session, and from the sessions after it, until ctx ends.
 func (l *listener) receiveLoop(ctx context.Context, session transport.Session) {
-	l.continueReceiveLoop(ctx, session, l.sessionBegins(), l.minWait)
+	l.continueReceiveLoop(ctx, session, l.health.beginning(), l.minWait)
 }
 
 // continueReceiveLoop is receiveLoop from the middle of a session, which began at some time. If code of the
@@ -67,7 +69,7 @@ func (l *listener) continueReceiveLoop(
 			returned = true
 			return
 		}
-		began = l.sessionBegins()
+		began = l.health.beginning()
 		l.recovered(&GapError{Since: complete, Deaf: began.Sub(complete), Err: err})
 	}
 }
@@ -100,14 +102,14 @@ func (l *listener) serve(ctx context.Context, session transport.Session) error {
 
 // receiveUntilError passes on messages until there is an error or ctx ends.
 func (l *listener) receiveUntilError(ctx context.Context, session transport.Session) error {
+	var r transport.Record
 	for {
-		m, err := receive(ctx, session)
-		if err != nil {
+		if err := receive(ctx, session, &r); err != nil {
 			return err
 		}
 		now := time.Now()
 		l.health.hear(now)
-		l.deliver(m, now)
+		l.deliver(&r, now)
 	}
 }
 
@@ -124,49 +126,4 @@ func (l *listener) interruptReceive(cause error) {
 	if l.interrupt != nil {
 		l.interrupt(cause)
 	}
-}
-
-// listen returns once messages on channel are sure to arrive. While the session is broken it waits until ctx ends.
-func (l *listener) listen(ctx context.Context, channel string) error {
-	done := make(chan error, 1)
-	l.ask(channel, true, func(err error) { done <- err })
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		l.ask(channel, false, nil)
-		return ctx.Err()
-	}
-}
-
-// unlisten returns once no more messages of channel arrive, at once while the session is broken. It is not withdrawn
-// when ctx ends, so that the session does not listen to the channel for ever.
-func (l *listener) unlisten(ctx context.Context, channel string) error {
-	done := make(chan error, 1)
-	if up := l.ask(channel, false, func(err error) { done <- err }); !up {
-		return nil
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// ask leaves a change to the receiving goroutine and reports whether there is a working session. A change of the same
-// channel that is still waiting is not wanted any more. done, which may be nil, is called once.
-func (l *listener) ask(channel string, on bool, done func(error)) (up bool) {
-	c := &change{on: on, done: done}
-	superseded, err := l.subs.put(channel, c)
-	if err != nil {
-		c.finish(err)
-		return false
-	}
-	l.interruptReceive(errRequested)
-	up = l.health.isUp()
-	if superseded != nil {
-		superseded.supersede()
-	}
-	return up
 }

@@ -34,6 +34,28 @@ type LocalSockets interface {
 	ServerSideEmit(args codec.Args, reply func(codec.Value))
 }
 
+// RoomSockets is implemented by LocalSockets that say which rooms have sockets. In a dialect whose rooms have channels
+// of their own (dialect.RoomRoute), a namespace needs one, because nothing else says which channels to listen to.
+type RoomSockets interface {
+	LocalSockets
+	// WatchRooms calls w.RoomCreated for each room that has a socket, and then, until stop is called, for each room
+	// that gets its first socket, and w.RoomDeleted for each that loses its last one. It does so in the order of the
+	// changes. A method that makes sockets join rooms calls w.Await with these rooms before it returns, without a lock.
+	// One that makes sockets leave rooms calls it with no rooms.
+	WatchRooms(w RoomWatcher) (stop func())
+}
+
+// RoomWatcher gets to know which rooms have sockets. It is safe for concurrent use.
+type RoomWatcher = interface {
+	// RoomCreated and RoomDeleted do not block, and call nothing: the caller may hold a lock.
+	RoomCreated(room string)
+	RoomDeleted(room string)
+	// Await returns when what other nodes send to each of rooms from now on arrives, for a room that has sockets. If
+	// the node has lost its session, Await returns at once: what is lost until the node listens again is reported as a
+	// gap. An error of listening is reported too.
+	Await(rooms ...string)
+}
+
 // Packet is an event on its way to sockets.
 type Packet struct {
 	// Args is the event's name and its arguments as they arrived. Args.AppendJSON returns them as JSON, without
@@ -41,6 +63,8 @@ type Packet struct {
 	Args codec.Args
 	// Flags say how to send the event.
 	Flags codec.Flags
+	// Position is the place of the event in the log of the namespace. It is zero if the event is not kept.
+	Position Position
 }
 
 // Selector selects the sockets that are in at least one of Rooms and in none of Except. Without Rooms it selects all
@@ -48,4 +72,8 @@ type Packet struct {
 type Selector struct {
 	Rooms  []string
 	Except []string
+	// Position is the place in the log of the namespace of the change that Join, Leave or Disconnect applies. It
+	// selects nothing: it is for LocalSockets whose sockets come with the changes up to a later position. It is zero if
+	// the change is not kept.
+	Position Position
 }

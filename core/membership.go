@@ -2,8 +2,6 @@ package core
 
 import (
 	"container/list"
-	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +20,7 @@ type membership struct {
 	joined     func(uid string)
 	evicted    func(uid string)
 
-	announcing atomic.Bool // an announcement of this node was sent and has not come back yet,
-	inquiring  atomic.Bool // and its purpose is to find out who is there
+	inquiring atomic.Bool // an announcement is on its way whose purpose is to find out who is there
 
 	mu               sync.Mutex // guards all below
 	peers            map[string]*peer
@@ -50,8 +47,7 @@ func newMembership(config Config, processes *remoteProcesses, joined, evicted fu
 	}
 }
 
-// heard notes a message of another node, other than a leave message. It returns false when there are too many peers
-// to track another one.
+// heard implements presence.
 func (m *membership) heard(env *codec.Envelope, now time.Time) bool {
 	if env.UID == "" || env.UID == codec.EmitterUID {
 		return true
@@ -139,9 +135,10 @@ func (m *membership) makeRoom(now time.Time) (out *peer, ok bool) {
 	return out, true
 }
 
-// leave notes a leave message. It returns true if a peer has left. It returns false if the sender is no peer, or is
-// one that has not sent the message, as the key shows: that peer has to answer an announcement.
-func (m *membership) leave(env *codec.Envelope, now time.Time) bool {
+// forgetLeaver notes a leave message. It returns true if a peer has left. It returns false if the sender is no peer,
+// or is one that has not sent the message, as the key shows: that peer has to answer an announcement.
+// hasLeft is called when a peer has left, before anybody can see it. It must not call m.
+func (m *membership) forgetLeaver(env *codec.Envelope, now time.Time, hasLeft func()) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := m.peers[env.UID]
@@ -164,15 +161,15 @@ func (m *membership) leave(env *codec.Envelope, now time.Time) bool {
 		m.urgent = true
 		return false
 	}
+	hasLeft()
 	m.wakeWaiters()
 	return true
 }
 
-// announced notes that an announcement of this node came back, so that all other nodes have it too. Nodes that do not
-// answer it are not there. But only an inquiry has consequences: after an outage, other nodes may be back later than
-// this one.
-func (m *membership) announced(now time.Time) {
-	m.announcing.Store(false)
+// announcementCameBack notes that an announcement of this node came back, so that all other nodes have it too. Nodes
+// that do not answer it are not there. But only an inquiry has consequences: after an outage, other nodes may be back
+// later than this one.
+func (m *membership) announcementCameBack(now time.Time) {
 	inquiry := m.inquiring.Swap(false)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -227,107 +224,10 @@ func (m *membership) joinProcess(p *peer, id string) {
 	}
 }
 
-// needHeartbeats reports whether a peer has named no process, so that it needs heartbeats of this node in the
-// namespace.
-func (m *membership) needHeartbeats() bool {
+// ofLibrary implements presence. Only nodes of this library name their processes.
+func (m *membership) ofLibrary(uid string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.withoutProcess > 0
-}
-
-// wakeWaiters wakes those who wait for a number of peers. The caller holds mu.
-func (m *membership) wakeWaiters() {
-	close(m.changed)
-	m.changed = make(chan struct{})
-}
-
-// uids returns the uids of the peers in alphabetical order.
-func (m *membership) uids() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	uids := make([]string, 0, len(m.peers))
-	for uid := range m.peers {
-		uids = append(uids, uid)
-	}
-	slices.Sort(uids)
-	return uids
-}
-
-// respondents returns the nodes that a request asks: the peers, and the nodes that seem to have left a moment ago.
-func (m *membership) respondents() []string {
-	uids := m.uids()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.leavingOnes(func(p *peer) bool {
-		uids = append(uids, p.uid)
-		return true
-	})
-	return uids
-}
-
-// mayRespond reports whether a request may wait for a node.
-func (m *membership) mayRespond(uid string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.peers[uid] != nil {
-		return true
-	}
-	p := m.formerPeers[uid]
-	return p != nil && p.state == leaving
-}
-
-// anyEvicted reports whether a peer was evicted since the last call.
-func (m *membership) anyEvicted() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	some := m.someEvicted
-	m.someEvicted = false
-	return some
-}
-
-func (m *membership) count() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.peers)
-}
-
-// isEmpty reports whether there are certainly no peers: this node has announced itself, and every node had time to
-// answer.
-func (m *membership) isEmpty(now time.Time) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.peers) == 0 && !m.announcedAt.IsZero() && now.Sub(m.announcedAt) > m.answer
-}
-
-// close ends all calls of wait.
-func (m *membership) close() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.closed {
-		m.closed = true
-		for _, p := range m.peers {
-			m.joinProcess(p, "")
-		}
-		m.wakeWaiters()
-	}
-}
-
-// wait returns once there are at least n peers. It returns ErrClosed when the namespace is closed.
-func (m *membership) wait(ctx context.Context, n int) error {
-	for {
-		m.mu.Lock()
-		enough, closed, changed := len(m.peers) >= n, m.closed, m.changed
-		m.mu.Unlock()
-		switch {
-		case closed:
-			return ErrClosed
-		case enough:
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	p := m.peers[uid]
+	return p != nil && p.process != nil
 }

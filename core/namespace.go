@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -8,7 +9,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/internal/wire"
+	"github.com/backplane-go/backplane/dialect"
 )
 
 // Namespace is one audience of a cluster: the clients of this process, which LocalSockets has, and those of the
@@ -17,22 +18,30 @@ import (
 type Namespace struct {
 	Target
 
-	cluster   *Cluster
-	name      string
-	channel   string
-	uid       string
-	closeKey  string // proves the leave message
-	closeHash string
-	local     LocalSockets
-	members   *membership
-	requests  *requests
-	queues    receiveQueues
-	held      heldBack // waits for the store
-	limits    limits
+	cluster  *Cluster
+	name     string
+	route    dialect.Route
+	names    []string      // of the channels that it always listens to
+	channel  string        // the first of them, for errors
+	rooms    *roomChannels // nil if rooms have no channels
+	uid      string
+	hash     uint32     // of the name, for positions
+	log      *logReader // nil if the messages of the namespace are not kept
+	local    LocalSockets
+	presence presence
+	requests *requests
+	queues   receiveQueues
+	held     heldBack // waits for the store
+	limits   limits
+	// peerLogsAt are the positions of peers in their logs, by uid; none for those without a log. The lock of limits
+	// guards it.
+	peerLogsAt map[string]Position
+	tellsLog   atomic.Bool // peers have to be told that this node has a log
 
 	custom  atomic.Pointer[func(data codec.Value, answer func(any))] // see OnCustomRequest
 	ready   chan struct{}                                            // closed when it listens
 	opening sync.Mutex                                               // held by askToListen
+	listens *subscription                                            // its channels
 	closing atomic.Bool                                              // Close was called, or is not needed
 	closed  chan struct{}                                            // closed when Close has finished
 
@@ -41,12 +50,8 @@ type Namespace struct {
 	listening atomic.Bool // it listens, so the peers may know of it
 	leaveSent atomic.Bool // the leave message is being published; no message follows it
 
-	// The rest is for the heartbeats, see presence.go.
-	mustListenAgain atomic.Bool  // NamespaceAsync could not listen
-	mustAnnounce    atomic.Bool  // the peers do not know yet that it listens again
-	mustBeat        atomic.Bool  // a Heartbeat that peers wait for has failed
-	replyQueued     atomic.Bool  // a Heartbeat that answers announcements is queued
-	lastActive      atomic.Int64 // nanoseconds since Cluster.began: a message came back, or a Heartbeat was queued
+	announcing      atomic.Bool // an InitialHeartbeat of this node was sent and has not come back yet
+	mustListenAgain atomic.Bool // NamespaceAsync could not listen
 }
 
 // receiveQueues are the two receive queues of a namespace. Answers have their own queue, because LocalSockets may
@@ -70,7 +75,8 @@ func (c *Cluster) Namespace(ctx context.Context, name string, local LocalSockets
 	if err := c.register(ns); err != nil {
 		return nil, err
 	}
-	if err := c.listener.listen(ctx, ns.channel); err != nil {
+	ns.watchRooms()
+	if ns.listens, err = c.listener.listen(ctx, ns.names); err != nil {
 		closed := ns.ctx.Err() != nil // by the cluster's Close
 		c.unregister(ns)
 		ns.end()
@@ -80,8 +86,21 @@ func (c *Cluster) Namespace(ctx context.Context, name string, local LocalSockets
 		}
 		return nil, &OpError{Op: "listen", Channel: ns.channel, Err: err}
 	}
+	if ns.log != nil {
+		if err := ns.log.start(ctx); err != nil {
+			closed := ns.ctx.Err() != nil // as above
+			_ = ns.Close(ctx)
+			if closed {
+				return nil, ErrClosed
+			}
+			return nil, err
+		}
+	}
+	if ns.rooms != nil {
+		ns.rooms.awaitAll()
+	}
 	ns.nowListens()
-	if err := ns.publish(ctx, &codec.Envelope{Type: codec.InitialHeartbeat}); err != nil {
+	if err := ns.presence.enter(ctx); err != nil {
 		closed := ns.ctx.Err() != nil // as above
 		_ = ns.Close(ctx)             // the error of publishing is the one that matters
 		if closed {
@@ -96,71 +115,52 @@ func (c *Cluster) newNamespace(name string, local LocalSockets) (*Namespace, err
 	if local == nil {
 		return nil, errors.New("backplane: Namespace: local is nil")
 	}
-	channel, err := wire.Channel(c.config.ChannelPrefix, name, c.config.Bus.Limits())
-	if err != nil {
+	if name == "" { // the process's own
+		return nil, &NameError{Kind: "namespace", Name: name, Reason: `it must start with "/"`}
+	}
+	ns := &Namespace{cluster: c, name: name, uid: cmp.Or(c.config.UID, randomID()), local: local,
+		ready: make(chan struct{}), closed: make(chan struct{})}
+	var err error
+	if ns.route, err = c.wire.Namespace(name, ns.uid); err != nil {
 		return nil, err
 	}
-	ns := &Namespace{cluster: c, name: name, channel: channel, uid: c.config.UID, local: local,
-		ready: make(chan struct{}), closed: make(chan struct{})}
-	ns.ctx, ns.cancel = context.WithCancel(c.ctx)
-	if ns.uid == "" {
-		ns.uid = randomID()
+	ns.names = ns.route.Listen()
+	ns.channel = ns.names[0]
+	if ns.rooms, err = newRoomChannels(ns); err != nil {
+		return nil, err
 	}
+	ns.ctx, ns.cancel = context.WithCancel(c.ctx)
 	ns.Target = Target{ns: ns}
-	ns.closeKey, ns.closeHash = newCloseKey()
-	ns.members = newMembership(c.config, c.processes, func(uid string) {
-		if f := c.hooks.Load().PeerJoined; f != nil {
-			c.trace("PeerJoined", func() { f(name, uid) })
-		}
-	}, func(uid string) {
-		ns.peerLeft(uid, true)
-		ns.inquire()
-	})
-	mayRespond := func(uid string) bool { return uid == ns.uid || ns.members.mayRespond(uid) }
+	ns.hash = namespaceHash(name)
+	if c.config.Log.covers(name) {
+		ns.log = newLogReader(ns, c.config.Log)
+	}
+	ns.presence = newPresence(ns)
+	mayRespond := func(uid string) bool { return uid == ns.uid || ns.presence.mayRespond(uid) }
 	ns.requests = newRequests(mayRespond, c.config.MaxAnswerBytes)
+	if c, ok := ns.presence.(*census); ok {
+		ns.requests.named = func(node string) bool { return node == ns.uid || c.isNamed(node) }
+		ns.requests.late = c.answeredLate
+		_, ns.requests.counted = c.source.(*counted)
+	}
 	ns.queues = receiveQueues{messages: ns.newQueue(ns.handleMessage), answers: ns.newQueue(ns.handleAnswer)}
 	return ns, nil
 }
 
 // nowListens notes that this node receives what is sent to the namespace.
 func (ns *Namespace) nowListens() {
-	ns.lastActive.Store(int64(time.Since(ns.cluster.began)))
+	ns.presence.cameBack(false, time.Now()) // nothing is due yet
 	ns.listening.Store(true)
 	close(ns.ready)
 }
 
-func (ns *Namespace) newQueue(handle func(*codec.Envelope)) *receiveQueue {
+func (ns *Namespace) newQueue(handle func(*codec.Envelope, Position)) *receiveQueue {
 	c := ns.cluster
 	return &receiveQueue{
 		ctx: ns.ctx, maxItems: c.config.ReceiveQueue, maxBytes: c.config.ReceiveQueueBytes, group: &c.group,
 		reader: &attachmentReader{store: c.config.Store, wire: c.wire, maxBytes: c.config.MaxMessageBytes,
 			timeout: c.config.PublishTimeout, fetched: ns.attachmentFetched},
-		handle: handle, dropped: ns.dropped,
-	}
-}
-
-// register makes messages on the namespace's channel reach it.
-func (c *Cluster) register(ns *Namespace) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.state == isClosing:
-		return ErrClosed
-	case !c.running:
-		return errors.New("backplane: Namespace: the cluster was not started: call Start first")
-	}
-	if c.namespaces[ns.channel] != nil {
-		return ErrNamespaceExists
-	}
-	c.namespaces[ns.channel] = ns
-	return nil
-}
-
-func (c *Cluster) unregister(ns *Namespace) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.namespaces[ns.channel] == ns {
-		delete(c.namespaces, ns.channel)
+		handle: handle, dropped: ns.dropped, room: make(chan struct{}, 1),
 	}
 }
 
@@ -170,22 +170,26 @@ func (ns *Namespace) Name() string { return ns.name }
 // UID returns the id under which the peers know this node in this namespace.
 func (ns *Namespace) UID() string { return ns.uid }
 
+// Channel returns the name of the namespace's channel on the bus, with the prefix of the cluster. It is the same on all
+// nodes.
+func (ns *Namespace) Channel() string { return ns.channel }
+
 // Peers returns the uids of the other nodes of the namespace, in alphabetical order. While this node is deaf (it
 // receives nothing, from Trace.SessionLost to Trace.SessionRecovered), it returns the peers that were last known. It
 // returns none before WaitReady.
-func (ns *Namespace) Peers() []string { return ns.members.uids() }
+func (ns *Namespace) Peers() []string { return ns.presence.uids() }
 
 // ServerCount returns the number of known nodes: the peers and this one.
-func (ns *Namespace) ServerCount() int { return 1 + ns.members.count() }
+func (ns *Namespace) ServerCount() int { return 1 + ns.presence.number() }
 
 // hasNoPeers reports whether there are certainly no peers: this node can hear them, and none has answered its
 // announcement.
 func (ns *Namespace) hasNoPeers(now time.Time) bool {
-	return ns.members.isEmpty(now) && !ns.cluster.listener.heardUntil().IsZero()
+	return ns.presence.isEmpty(now) && !ns.cluster.listener.heardUntil().IsZero()
 }
 
 // WaitForPeers returns once at least n other nodes are known, or with ctx's error.
-func (ns *Namespace) WaitForPeers(ctx context.Context, n int) error { return ns.members.wait(ctx, n) }
+func (ns *Namespace) WaitForPeers(ctx context.Context, n int) error { return ns.presence.wait(ctx, n) }
 
 // Close sends the peers a leave message and stops receiving. After it, LocalSockets is not called any more, but a
 // call may still be under way. Requests under way end with ErrClosed. Close does not disconnect this process's
@@ -196,14 +200,11 @@ func (ns *Namespace) Close(ctx context.Context) error {
 		return ns.waitClosed(ctx)
 	}
 	defer close(ns.closed)
-	err := ns.publish(ctx, &codec.Envelope{Type: codec.AdapterClose})
-	if err != nil {
-		ns.cluster.process.leaveLost()
-	}
+	err := ns.presence.leave(ctx)
 	ns.end()
 	ns.opening.Lock()   // askToListen has asked before, or will not ask
 	ns.opening.Unlock() //lint:ignore SA2001 only the waiting matters
-	if e := ns.cluster.listener.unlisten(ctx, ns.channel); err == nil && e != nil {
+	if e := ns.cluster.listener.unlisten(ctx, ns.listens); err == nil && e != nil {
 		err = &OpError{Op: "unlisten", Channel: ns.channel, Err: e}
 	}
 	ns.cluster.unregister(ns)
@@ -227,7 +228,7 @@ func (ns *Namespace) closeWithCluster(ctx context.Context) {
 		return
 	}
 	defer close(ns.closed)
-	ns.publishAsync(&codec.Envelope{Type: codec.AdapterClose})
+	ns.presence.leaveAsync(ctx)
 	ns.end()
 }
 
@@ -235,7 +236,10 @@ func (ns *Namespace) closeWithCluster(ctx context.Context) {
 func (ns *Namespace) end() {
 	ns.cancel()
 	ns.requests.close()
-	ns.members.close()
+	ns.presence.close()
+	if ns.rooms != nil {
+		ns.rooms.close()
+	}
 }
 
 // publish publishes env and waits for the outcome.
@@ -261,8 +265,17 @@ func (ns *Namespace) reportUnsent(err error) {
 	}
 }
 
+// peerJoined traces that there is another peer.
+func (ns *Namespace) peerJoined(uid string) {
+	ns.tellsLog.Store(ns.log != nil)
+	if f := ns.cluster.hooks.Load().PeerJoined; f != nil {
+		ns.cluster.trace("PeerJoined", func() { f(ns.name, uid) })
+	}
+}
+
 // peerLeft traces that a peer has left or (expired) was silent for too long.
 func (ns *Namespace) peerLeft(uid string, expired bool) {
+	ns.forgetPeerLog(uid)
 	if f := ns.cluster.hooks.Load().PeerLeft; f != nil {
 		ns.cluster.trace("PeerLeft", func() { f(ns.name, uid, expired) })
 	}

@@ -23,6 +23,7 @@ func (c *Cluster) NamespaceAsync(name string, local LocalSockets) (*Namespace, e
 	case err != nil:
 		return nil, err
 	}
+	ns.watchRooms()
 	ns.askToListen()
 	return ns, nil
 }
@@ -46,7 +47,7 @@ func (ns *Namespace) askToListen() {
 	ns.opening.Lock()
 	defer ns.opening.Unlock()
 	if ns.ctx.Err() == nil {
-		ns.cluster.listener.ask(ns.channel, true, ns.listenDone)
+		ns.listens = ns.cluster.listener.acquire(ns.names, ns.listenDone)
 	}
 }
 
@@ -58,8 +59,22 @@ func (ns *Namespace) listenDone(err error) {
 	case err != nil:
 		ns.cluster.report(&OpError{Op: "listen", Channel: ns.channel, Err: err})
 		ns.mustListenAgain.Store(true)
+	case ns.rooms != nil:
+		ns.cluster.group.Go(func() { // the receiving goroutine listens to the rooms
+			ns.rooms.awaitAll()
+			if ns.ctx.Err() == nil {
+				ns.listensNow()
+			}
+		})
 	default:
-		ns.nowListens()
-		ns.announce()
+		ns.listensNow()
 	}
+}
+
+func (ns *Namespace) listensNow() {
+	if ns.log != nil {
+		ns.cluster.group.Go(ns.log.startWithRetries)
+	}
+	ns.nowListens()
+	ns.presence.enterAsync()
 }

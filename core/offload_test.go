@@ -375,6 +375,30 @@ func TestUnansweredPublishingEndsTheSessionOnlyIfNothingArrives(t *testing.T) {
 			b.heal()
 		})
 	})
+	t.Run("SessionEndsAlsoIfTheMessageWasHeard", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var lost log[error]
+			b := &bus{Bus: memory.NewHub()}
+			join(t, open(t, b, func(c *core.Config) { c.Trace.SessionLost = lost.add }), "/", nil)
+			synctest.Wait()
+			var published atomic.Bool
+			b.fault(faults{publish: func(ctx context.Context, next transport.Bus, msgs []transport.Message) error {
+				if !published.Swap(true) { // the answer is lost, and then nothing can be reached
+					require.NoError(t, next.Publish(ctx, msgs...))
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				<-ctx.Done()
+				return errors.Join(transport.ErrNotSent, ctx.Err())
+			}})
+			start := time.Now()
+			time.Sleep(time.Minute)
+			require.Len(t, lost.all(), 1, "once: what followed was never sent")
+			assert.ErrorIs(t, lost.all()[0], core.ErrSilent)
+			assert.GreaterOrEqual(t, lost.when()[0].Sub(start), 10*time.Second)
+			b.heal()
+		})
+	})
 	t.Run("SessionEndsWhenNothingIsHeardForTheHeartbeatTimeout", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var lost log[error]

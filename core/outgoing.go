@@ -26,6 +26,9 @@ type outgoing struct {
 	// unless nil, is called in place of that.
 	applies   bool
 	localPart func()
+	// The log keeps the message. returnsFirst: it is applied here when it comes back. early: it was applied here
+	// before the namespace had started to read its log.
+	returnsFirst, early bool
 
 	fault    error      // of the local part: a *CallError
 	done     chan error // gets the outcome if waits is set
@@ -62,16 +65,16 @@ func (o *outgoing) encode() error {
 	}
 	o.env.UID, o.env.NSP = ns.uid, ns.name
 	switch o.env.Type {
-	case codec.InitialHeartbeat:
-		o.env.CloseHash, o.env.Process = ns.closeHash, ns.cluster.process.id()
-		ns.members.announcing.Store(true)
-	case codec.Heartbeat:
-		o.env.CloseHash, o.env.Process = ns.closeHash, ns.cluster.process.id()
-	case codec.AdapterClose:
-		o.env.CloseKey = ns.closeKey
+	case codec.InitialHeartbeat, codec.Heartbeat, codec.AdapterClose:
+		if ns.presence != nil { // the process's own namespace has none
+			ns.presence.prepare(&o.env)
+		}
 	}
 	var err error
-	o.Outgoing, err = ns.cluster.wire.Outgoing(ns.channel, &o.env)
+	o.Outgoing, err = ns.cluster.wire.Outgoing(ns.route.Channel(&o.env), &o.env)
+	if err == nil {
+		o.keep()
+	}
 	return err
 }
 
@@ -79,7 +82,7 @@ func (o *outgoing) encode() error {
 // even if publishing fails, unless the namespace is closed.
 func (o *outgoing) publish(ctx context.Context) error {
 	switch err := o.encode(); {
-	case tooLate(err):
+	case refused(err):
 		return err
 	case err != nil:
 		o.applyHere()
@@ -112,7 +115,7 @@ func (o *outgoing) applyHere() {
 		case o.localPart != nil:
 			o.localPart()
 		case o.applies:
-			o.ns.apply(&o.env)
+			o.ns.apply(&o.env, Position{})
 		}
 	}, o.localPartFailed)
 }
@@ -130,6 +133,9 @@ func (o *outgoing) release() {
 	if o.holders.Add(-1) > 0 {
 		return
 	}
+	if o.early {
+		o.ns.log.earlyDone(o.Position)
+	}
 	o.Release()
 	pool := &o.ns.cluster.outgoings
 	*o = outgoing{done: o.done}
@@ -141,6 +147,7 @@ func (o *outgoing) release() {
 func (o *outgoing) stopWaiting(err error) error {
 	switch {
 	case o.ticket.Withdraw():
+		o.deliverHere()
 		return err
 	case o.ticket.Abandon():
 		return unconfirmed(o, err)

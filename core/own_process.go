@@ -2,17 +2,20 @@ package core
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/internal/wire"
+	"github.com/backplane-go/backplane/dialect"
+	"github.com/backplane-go/backplane/transport"
 )
 
 // process sends heartbeats for all namespaces of this process together, on a channel of their own, so that an idle
-// namespace sends nothing. When such a heartbeat comes back, it also shows what this node has received.
+// namespace sends nothing. When such a heartbeat comes back, it also shows what this node has received. Nodes also use
+// the channel to tell each other what Node.js nodes need not know: see Cluster.notified.
 //
 // The heartbeats of each namespace name the process by an id. Peers take a heartbeat of the process as one of each
 // namespace that has named it. A namespace that closes sends a leave message. If the leave message is lost, the
@@ -53,13 +56,19 @@ func (p *process) sent(clock uint64) bool {
 	return slices.Contains(p.clocks, clock)
 }
 
-func (c *Cluster) newProcess() *process {
-	self := &Namespace{cluster: c, channel: wire.ProcessChannel(c.config.ChannelPrefix), uid: randomID()}
+func (c *Cluster) newProcess() (*process, error) {
+	self := &Namespace{cluster: c, uid: randomID()}
+	var err error
+	if self.route, err = c.wire.Namespace("", self.uid); err != nil {
+		return nil, err
+	}
+	self.names = self.route.Listen()
+	self.channel = self.names[0]
 	self.ctx, self.cancel = context.WithCancel(c.ctx)
 	self.listening.Store(true)
 	p := &process{self: self, lastBack: time.Now()}
 	p.rename()
-	return p
+	return p, nil
 }
 
 func (p *process) id() string { return *p.current.Load() }
@@ -85,13 +94,12 @@ func (p *process) tick(now, heard time.Time, all []*Namespace, doubtful bool) {
 	if p.doubtful.CompareAndSwap(true, false) {
 		p.rename()
 		for _, ns := range all {
-			ns.mustBeat.Store(true)
-			ns.lastActive.Store(0)
+			ns.presence.processRenamed()
 		}
 	}
 	clock := uint64(now.Sub(c.began).Microseconds()) + 1
 	p.sending(clock)
-	p.self.publishAsync(&codec.Envelope{Type: codec.Heartbeat, Clock: clock})
+	p.self.publishAsync(&codec.Envelope{Type: codec.Heartbeat, Clock: clock, Process: p.id()})
 }
 
 // cameBack notes that a Heartbeat of this process came back: the peers have it too.
@@ -99,17 +107,16 @@ func (p *process) cameBack(at time.Time) {
 	c := p.self.cluster
 	if at.Sub(p.lastBack) > max(c.config.HeartbeatTimeout*3/4, c.config.HeartbeatInterval*3/2) {
 		for _, ns := range c.all() {
-			ns.mustAnnounce.Store(true)
-			ns.lastActive.Store(0)
+			ns.presence.processForgotten()
 		}
 	}
 	p.lastBack = at
 }
 
 // receive handles a message on the process's channel.
-func (p *process) receive(payload []byte, at time.Time) {
+func (p *process) receive(m transport.Message, at time.Time) {
 	c := p.self.cluster
-	payload, err := c.wire.Open(p.self.channel, payload)
+	payload, err := c.wire.Open(m.Channel, m.Payload)
 	if err != nil {
 		p.self.dropped(&codec.Envelope{}, DropUnsigned, err)
 		return
@@ -120,9 +127,12 @@ func (p *process) receive(payload []byte, at time.Time) {
 	} else {
 		c.counts.received.Add(1)
 	}
-	switch env, err := c.wire.Decode(payload); {
+	switch env, err := c.wire.Decode(m.Channel, payload); {
+	case errors.Is(err, dialect.ErrForeign):
+		p.self.dropped(env, DropForeign, nil)
 	case err != nil:
 		p.self.dropped(&codec.Envelope{}, DropMalformed, err)
+	case env == nil:
 	case env.UID == p.self.uid:
 		if p.sent(env.Clock) {
 			p.cameBack(at)
@@ -130,5 +140,7 @@ func (p *process) receive(payload []byte, at time.Time) {
 		}
 	case env.Type == codec.Heartbeat:
 		c.processes.heartbeat(env.Process, env.Clock, at)
+	case env.Type == codec.ServerSideEmit:
+		c.notified(env)
 	}
 }

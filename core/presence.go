@@ -1,145 +1,94 @@
 package core
 
 import (
-	"errors"
+	"context"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/dialect"
 )
 
-// tick sends a heartbeat in the namespace when one is due, and forgets peers that sent none. heard is when the
-// session last proved that it works, zero when there is no session. It reports whether a peer is about to be given
-// up.
-func (ns *Namespace) tick(now, heard time.Time) (doubtful bool) {
-	if ns.mustListenAgain.CompareAndSwap(true, false) {
-		ns.askToListen()
-	}
-	if !ns.listening.Load() {
-		return false
-	}
-	c := ns.cluster
-	if silence := now.Sub(c.began) - time.Duration(ns.lastActive.Load()); silence >= c.config.HeartbeatInterval {
-		ns.breakSilence(now, heard)
-	}
-	due := now.Add(-c.config.HeartbeatTimeout)
-	ns.members.forgetTombstones(due)
-	if heard.IsZero() {
-		return false // the peers cannot be heard
-	}
-	doubtful = ns.members.anyOverdue(due)
-	if limit := heard.Add(-c.config.HeartbeatTimeout); limit.Before(due) {
-		due = limit
-	}
-	for _, uid := range ns.members.expire(due) {
-		ns.peerLeft(uid, true)
-		ns.requests.leave(uid)
-	}
-	ns.doDue(due)
-	return doubtful
+// presence makes the other nodes of a namespace know this one, and knows them. The dialect decides how: heartbeats
+// are messages, and a census looks elsewhere.
+type presence interface {
+	// enter makes this node known once it listens. enterAsync does not wait; it repeats what fails, and is called again
+	// after each outage.
+	enter(ctx context.Context) error
+	enterAsync()
+	// leave makes this node unknown. leaveAsync does not wait longer than what is queued takes.
+	leave(ctx context.Context) error
+	leaveAsync(ctx context.Context)
+	// close ends all calls of wait.
+	close()
+	// forgiveSilence is called after an outage, in which no peer could be heard.
+	forgiveSilence()
+
+	// tick does what is due. heard is when the session last proved that it works, zero when there is none. It reports
+	// whether a peer is about to be given up.
+	tick(now, heard time.Time) (doubtful bool)
+	// prepare completes a message of this node about its presence before it is encoded.
+	prepare(env *codec.Envelope)
+
+	// heard notes a message of another node, other than a leave message. It returns false when there are too many
+	// peers to track another one.
+	heard(env *codec.Envelope, at time.Time) bool
+	// left notes a leave message. announced notes the announcement of another node.
+	left(env *codec.Envelope, at time.Time)
+	announced()
+	// answered notes that a peer has answered a request.
+	answered(uid string)
+	// ofLibrary reports whether a peer is known to be a node of this library.
+	ofLibrary(uid string) bool
+	// cameBack notes that a message of this node came back. announcement: it was an InitialHeartbeat.
+	cameBack(announcement bool, at time.Time)
+	// processRenamed and processForgotten are called when the process has another id, and when peers may have given it
+	// up.
+	processRenamed()
+	processForgotten()
+
+	// respondents returns the nodes that a request asks. mayRespond reports whether a request may wait for a node.
+	respondents(ctx context.Context) ([]string, error)
+	mayRespond(uid string) bool
+	// uids returns the other nodes in alphabetical order, and number how many there are. wait returns once there are n.
+	uids() []string
+	number() int
+	wait(ctx context.Context, n int) error
+	// isEmpty reports whether there are certainly no other nodes.
+	isEmpty(now time.Time) bool
+
+	// admit returns the budget to which a request is charged, nil when the sender has asked too much. waits: the
+	// request is pending until release is called. charge adds the number of sockets that it was about.
+	admit(uid string, waits bool, now time.Time) *budget
+	charge(b *budget, sockets int)
+	release(b *budget)
 }
 
-// doDue does what peers wait for and what has become due. Peers could be heard until due plus the heartbeat timeout.
-func (ns *Namespace) doDue(due time.Time) {
-	for _, uid := range ns.members.settleLeaving(due) {
-		ns.requests.forget(uid)
-	}
-	if ns.owesReply() {
-		ns.replyToAnnouncement()
-	}
-	if ns.members.anyEvicted() {
-		ns.requests.leaveAbsent()
-	}
-	if ns.members.mustInquire(ns.requests.waiting()) {
-		ns.inquire()
-	}
-}
-
-// breakSilence sends what is due after an interval of silence. Peers that know this process get its heartbeats on the
-// process's channel and need nothing. Node.js nodes need a Heartbeat in the namespace.
-func (ns *Namespace) breakSilence(now, heard time.Time) {
-	announce := ns.mustAnnounce.Load() && !heard.IsZero()
-	if !announce && !ns.mustBeat.Load() && !ns.members.needHeartbeats() {
-		return
-	}
-	ns.lastActive.Store(int64(now.Sub(ns.cluster.began)))
-	if announce {
-		ns.announce()
-		return
-	}
-	ns.heartbeat(nil)
-}
-
-// heartbeat queues a Heartbeat. onTaken, unless nil, is called when it leaves the queue. A Heartbeat that fails is
-// repeated, since peers may know nothing else of this node.
-func (ns *Namespace) heartbeat(onTaken func()) {
-	ns.mustBeat.Store(false)
-	o := ns.operation(&codec.Envelope{Type: codec.Heartbeat})
-	defer o.release()
-	o.onTaken, o.onFailed = onTaken, func() { ns.mustBeat.Store(true) }
-	if err := o.publishAsync(); err != nil {
-		if onTaken != nil {
-			onTaken()
+// waitFor returns once there are at least n peers. look returns how many there are, whether the namespace is closed,
+// and a channel that is closed when that changes. waitFor returns ErrClosed when the namespace is closed.
+func waitFor(ctx context.Context, n int, look func() (peers int, closed bool, changed <-chan struct{})) error {
+	for {
+		peers, closed, changed := look()
+		switch {
+		case closed:
+			return ErrClosed
+		case peers >= n:
+			return nil
 		}
-		ns.mustBeat.Store(true)
-		ns.retryLater(err)
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 
-// announce tells the peers that this node listens, so that they answer with a heartbeat. An outage often breaks the
-// connection for publishing too, which shows only when it is used. So a failed announcement is repeated at once, and
-// after that in each interval.
-func (ns *Namespace) announce() {
-	ns.tryAnnounce(func() {
-		ns.tryAnnounce(func() { ns.mustAnnounce.Store(true) })
-	})
-}
-
-// tryAnnounce queues one announcement. onFailed is called if it is not published.
-func (ns *Namespace) tryAnnounce(onFailed func()) {
-	ns.mustAnnounce.Store(false)
-	o := ns.operation(&codec.Envelope{Type: codec.InitialHeartbeat})
-	defer o.release()
-	o.onFailed = onFailed
-	if err := o.publishAsync(); err != nil {
-		ns.mustAnnounce.Store(true)
-		ns.retryLater(err)
+// newPresence returns what the dialect of the cluster needs.
+func newPresence(ns *Namespace) presence {
+	switch wire := ns.cluster.wire.Wire.(type) {
+	case dialect.Census:
+		return newCensus(ns, wire)
+	case dialect.Counted:
+		return newCensus(ns, newCounted(ns, wire))
 	}
-}
-
-// retryLater makes the ticker try again what could not be queued: soon if the queue was full, as it is when thousands
-// of namespaces send at the same time, otherwise after an interval.
-func (ns *Namespace) retryLater(err error) {
-	if errors.Is(err, ErrQueueFull) {
-		ns.lastActive.Store(0)
-		return
-	}
-	ns.reportUnsent(err)
-}
-
-// inquire announces the node to find out who is there, unless it did so a moment ago.
-func (ns *Namespace) inquire() {
-	ns.limits.Lock()
-	now := time.Now()
-	ask := now.Sub(ns.limits.inquiredAt) >= ns.members.answer/4
-	if ask {
-		ns.limits.inquiredAt = now
-	}
-	ns.limits.Unlock()
-	if ask {
-		ns.members.inquiring.Store(true)
-		ns.publishAsync(&codec.Envelope{Type: codec.InitialHeartbeat})
-	}
-}
-
-// replyToAnnouncement sends a Heartbeat, so that the node that announced itself knows this one at once. One Heartbeat
-// answers all announcements that arrive while it is queued.
-func (ns *Namespace) replyToAnnouncement() {
-	if !ns.replyQueued.CompareAndSwap(false, true) {
-		return
-	}
-	if !ns.mayReply() {
-		ns.replyQueued.Store(false)
-		return
-	}
-	ns.heartbeat(func() { ns.replyQueued.Store(false) })
+	return newHeartbeats(ns)
 }

@@ -101,11 +101,14 @@ func (p *publisher) publish(ctx context.Context, o *outgoing) error {
 	}
 	o.waits = p.solo.mustWait(o, time.Now())
 	err := p.enqueue(o)
-	if !tooLate(err) {
+	if !tooLate(err) && !o.returnsFirst {
 		o.applyHere()
 	}
 	if errors.Is(err, ErrQueueFull) {
 		err = p.enqueueWhenFree(ctx, o)
+	}
+	if err != nil && !tooLate(err) && o.returnsFirst {
+		o.applyHere()
 	}
 	if err != nil || !o.waits {
 		return err
@@ -152,7 +155,7 @@ func (p *publisher) Take(batch []*outgoing) (live []*outgoing) {
 		case o.isLeave():
 			o.ns.leaveSent.Store(true)
 		default:
-			o.returns = o.ns.listening.Load()
+			o.returns = o.ns.listening.Load() && o.ns.hears(o.Channel)
 		}
 		if o.onTaken != nil {
 			o.onTaken()
@@ -185,6 +188,9 @@ func (p *publisher) Settle(batch []*outgoing) {
 			p.counts.published.Add(1)
 		} else {
 			p.counts.publishErrors.Add(1)
+		}
+		if certainlyNotKept(o.Err) {
+			o.deliverHere()
 		}
 		if o.waits && p.ctx.Err() != nil && errors.Is(o.Err, p.ctx.Err()) {
 			o.Err = unconfirmed(o, ErrClosed) // the cluster's Close did not wait for it
@@ -240,6 +246,9 @@ func (p *publisher) failQueued(o *outgoing, err error) {
 			o.onTaken()
 		}
 		p.counts.publishErrors.Add(1)
+		if !tooLate(err) {
+			o.deliverHere()
+		}
 		p.settle(o, err)
 	}
 	o.release()

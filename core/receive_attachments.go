@@ -76,5 +76,13 @@ func (b *receivedBatch) attachment(q *receiveQueue) (*codec.Envelope, error) {
 // handleItem handles a message, given whole, and releases it.
 func (q *receiveQueue) handleItem(i *item, env *codec.Envelope) {
 	defer q.done(i) // also if LocalSockets ends the goroutine
-	q.handle(env)
+	if i.do != nil {
+		i.do()
+		return
+	}
+	if i.at != nil {
+		q.handle(env, *i.at)
+		return
+	}
+	q.handle(env, Position{})
 }

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -16,11 +17,14 @@ type receiveQueue struct {
 	maxItems, maxBytes int
 	group              *sync.WaitGroup // of the goroutines that Close waits for
 	reader             *attachmentReader
-	handle             func(*codec.Envelope)
+	handle             func(env *codec.Envelope, at Position)
 	dropped            func(env *codec.Envelope, reason DropReason, err error)
 
 	waiting atomic.Int64 // messages that were queued and not handled yet
 	bytes   atomic.Int64 // their size, as received
+
+	crowded atomic.Bool   // a goroutine waits for room
+	room    chan struct{} // capacity 1: there may be room again
 
 	mu      sync.Mutex // guards all below
 	items   []item
@@ -28,10 +32,12 @@ type receiveQueue struct {
 	closed  bool
 }
 
-// item is a message in a receiveQueue.
+// item is a message in a receiveQueue, or something to do between two messages.
 type item struct {
 	env  *codec.Envelope
-	size int // bytes, as received
+	size int       // bytes, as received
+	at   *Position // in the log; nil if the message is not kept
+	do   func()    // if not nil, it is called, and env is empty
 }
 
 // idleItems is for how many items an idle queue keeps memory.
@@ -39,30 +45,68 @@ const idleItems = 16
 
 // offer queues a message of size bytes, or returns ErrQueueFull or ErrClosed. A single message may be larger than all
 // the bytes allowed. Only goroutines that Close waits for call offer.
-func (q *receiveQueue) offer(env *codec.Envelope, size int) error {
+func (q *receiveQueue) offer(i item) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.closed:
 		return ErrClosed
-	case q.waiting.Load() >= int64(q.maxItems),
-		q.waiting.Load() > 0 && q.bytes.Load()+int64(size) > int64(q.maxBytes):
+	case !q.hasRoom(i.size):
 		return ErrQueueFull
 	}
-	q.items = append(q.items, item{env, size})
+	q.add(i)
+	return nil
+}
+
+// hasRoom reports whether a message of size bytes may be queued.
+func (q *receiveQueue) hasRoom(size int) bool {
+	waiting := q.waiting.Load()
+	return waiting == 0 || waiting < int64(q.maxItems) && q.bytes.Load()+int64(size) <= int64(q.maxBytes)
+}
+
+// add queues an item. The caller holds mu.
+func (q *receiveQueue) add(i item) {
+	q.items = append(q.items, i)
 	q.waiting.Add(1)
-	q.bytes.Add(int64(size))
+	q.bytes.Add(int64(i.size))
 	if !q.running {
 		q.running = true
 		q.group.Add(1)
 		go q.deliverLoop(receivedBatch{})
 	}
-	return nil
+}
+
+// offerWhenFree is offer, but waits until there is room. Only one goroutine at a time calls it.
+func (q *receiveQueue) offerWhenFree(i item) error {
+	for {
+		err := q.offer(i)
+		if !errors.Is(err, ErrQueueFull) {
+			return err
+		}
+		q.crowded.Store(true)
+		if q.hasRoom(i.size) { // since before crowded was set
+			continue
+		}
+		select {
+		case <-q.room:
+		case <-q.ctx.Done():
+			return ErrClosed
+		}
+	}
+}
+
+// do queues something to do, even if the queue is full. It is not done after Close.
+func (q *receiveQueue) do(f func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.add(item{env: &codec.Envelope{}, do: f})
+	}
 }
 
 // push queues a message, or drops and reports it.
 func (q *receiveQueue) push(env *codec.Envelope, size int) {
-	if err := q.offer(env, size); err != nil {
+	if err := q.offer(item{env: env, size: size}); err != nil {
 		q.dropped(env, DropSlow, err)
 	}
 }
@@ -109,6 +153,13 @@ func (q *receiveQueue) done(i *item) {
 	q.waiting.Add(-1)
 	q.bytes.Add(-int64(i.size))
 	*i = item{}
+	if q.crowded.Load() && q.waiting.Load() <= int64(q.maxItems)/2 && q.bytes.Load() <= int64(q.maxBytes)/2 {
+		q.crowded.Store(false)
+		select {
+		case q.room <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // close refuses further messages.

@@ -65,9 +65,11 @@ type Registry struct {
 	rooms   map[string]*room
 	all     room
 	count   uint64 // numbers members and their joins
+
+	watchers []RoomWatcher // the slice is replaced, never changed
 }
 
-var _ LocalSockets = (*Registry)(nil)
+var _ RoomSockets = (*Registry)(nil)
 
 // member is a socket and its rooms. The numbers say in which order sockets were added and rooms joined.
 type member struct {
@@ -93,8 +95,13 @@ func (r *Registry) Configure(change func(*RegistryConfig)) {
 
 // Add adds a socket to the room named after its id and to rooms. A socket with the same id is replaced and leaves its
 // rooms.
-func (r *Registry) Add(socket Socket, rooms ...string) {
+func (r *Registry) Add(socket Socket, rooms ...string) { r.Enter(socket, rooms...)() }
+
+// Enter is Add, except that the functions of RegistryConfig are called by the function that it returns, or meanwhile on
+// another goroutine. A server can so add a socket while it holds a lock.
+func (r *Registry) Enter(socket Socket, rooms ...string) (events func()) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if old := r.members[socket.ID()]; old != nil {
 		r.remove(old)
 	}
@@ -106,8 +113,15 @@ func (r *Registry) Add(socket Socket, rooms ...string) {
 	for _, name := range rooms {
 		r.join(m, name)
 	}
-	r.mu.Unlock()
-	r.events.deliver()
+	watchers := r.watchers
+	if watchers == nil {
+		return r.events.deliver
+	}
+	joined := append([]string{socket.ID()}, rooms...)
+	return func() {
+		r.events.deliver()
+		await(watchers, joined)
+	}
 }
 
 // JoinID makes the socket with this id join rooms. It reports whether there is such a socket. (Socket.IO's adapter:
@@ -120,42 +134,11 @@ func (r *Registry) JoinID(id string, rooms ...string) bool {
 			r.join(m, name)
 		}
 	}
+	watchers := r.watchers
 	r.mu.Unlock()
 	r.events.deliver()
+	await(watchers, rooms)
 	return m != nil
-}
-
-// JoinIDWithin is JoinID with limits: the socket joins none of rooms, and JoinIDWithin returns false, if the socket
-// would then be in more than maxRooms rooms, or in rooms whose names have more than maxBytes bytes together. The room
-// named after the socket's id does not count. A negative limit means no limit. JoinIDWithin returns true if there is
-// no such socket.
-func (r *Registry) JoinIDWithin(id string, maxRooms, maxBytes int, rooms ...string) bool {
-	r.mu.Lock()
-	m := r.members[id]
-	fits := m == nil || m.fits(maxRooms, maxBytes, rooms)
-	if m != nil && fits {
-		for _, name := range rooms {
-			r.join(m, name)
-		}
-	}
-	r.mu.Unlock()
-	r.events.deliver()
-	return fits
-}
-
-// fits reports whether m may join rooms; it may be in some of them already. The caller holds the registry's mu.
-func (m *member) fits(maxRooms, maxBytes int, rooms []string) bool {
-	count, bytes := len(m.rooms), m.bytes
-	if id := m.socket.ID(); m.rooms[id] != 0 {
-		count, bytes = count-1, bytes-len(id)
-	}
-	for _, name := range rooms {
-		if _, in := m.rooms[name]; !in {
-			count++
-			bytes += len(name)
-		}
-	}
-	return (maxRooms < 0 || count <= maxRooms) && (maxBytes < 0 || bytes <= maxBytes)
 }
 
 // LeaveID makes the socket with this id leave rooms. It reports whether the socket was in at least one of them.
@@ -168,8 +151,10 @@ func (r *Registry) LeaveID(id string, rooms ...string) bool {
 			left = r.leave(m, name) || left
 		}
 	}
+	watchers := r.watchers
 	r.mu.Unlock()
 	r.events.deliver()
+	await(watchers, nil)
 	return left
 }
 
@@ -192,8 +177,10 @@ func (r *Registry) removeIf(id string, matches func(Socket) bool) bool {
 	if found {
 		r.remove(m)
 	}
+	watchers := r.watchers
 	r.mu.Unlock()
 	r.events.deliver()
+	await(watchers, nil)
 	return found
 }
 
@@ -262,6 +249,9 @@ func (r *Registry) join(m *member, name string) {
 		if f := r.config.CreateRoom; f != nil {
 			r.events.add(func() { f(name) })
 		}
+		for _, w := range r.watchers {
+			w.RoomCreated(name)
+		}
 	}
 	r.count++
 	m.rooms[name] = r.count
@@ -288,6 +278,9 @@ func (r *Registry) leave(m *member, name string) bool {
 		delete(r.rooms, name)
 		if f := r.config.DeleteRoom; f != nil {
 			r.events.add(func() { f(name) })
+		}
+		for _, w := range r.watchers {
+			w.RoomDeleted(name)
 		}
 	}
 	return true

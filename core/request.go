@@ -27,19 +27,46 @@ type request struct {
 	deaf    bool                 // this node was deaf for a part of the time
 	ended   bool
 	done    chan struct{} // closed when ended
-	values  []codec.Value
-	news    chan struct{} // closed when a value is added; nil when nobody waits for it
-	sockets []answeredSocket
+	names   []string      // ids of sockets or names of rooms
+	replies int           // how many answers have come
+	// The request ends early with the first answer if oneIsEnough is set, and when a node has answered the name wanted.
+	oneIsEnough bool
+	wanted      string
+	// early: the request ended before all answers had come, because a node answered the name wanted.
+	early bool
+	// anonymous: answers need not say which node they come from. answered are the senders that answers have named,
+	// unnamed is how many answers have named none, and taken are the nodes for which those were counted. surplus:
+	// there were more of those than nodes that they may come from.
+	anonymous bool
+	answered  map[string]bool
+	unnamed   int
+	taken     map[string]bool
+	surplus   bool
+	// counted: the nodes that are asked are numbers, and an answer may come from any of them. pool has the clients that
+	// answers have counted without naming a sender, and their acknowledgements.
+	// standIns are the numbers that stand for nodes that have named themselves, by uid.
+	counted  bool
+	pool     answerer
+	standIns map[string]string
+	values   []codec.Value
+	news     chan struct{} // closed when a value is added; nil when nobody waits for it
+	sockets  []answeredSocket
 }
 
 var operations = map[codec.Type]string{
 	codec.Broadcast:      "emit with acknowledgement",
 	codec.FetchSockets:   "fetch sockets",
 	codec.ServerSideEmit: "server-side emit",
+
+	codec.ListSockets: "clients", codec.ListRooms: "all rooms", codec.SocketRooms: "client rooms",
+	codec.SocketsJoin: "remote join", codec.SocketsLeave: "remote leave", codec.DisconnectSockets: "remote disconnect",
+	codec.CustomRequest: "custom request",
 }
 
 // answerer is a node that was asked.
 type answerer struct {
+	unnamed bool          // its answers do not have its name
+	stands  bool          // it stands for a node that has named itself in an answer
 	counted bool          // it has said how many clients it asks
 	clients int           // how many of them have yet to answer, if counted
 	early   []codec.Value // acknowledgements that came before it was counted
@@ -49,131 +76,6 @@ type answerer struct {
 type answeredSocket struct {
 	socket codec.Socket
 	uid    string
-}
-
-// maxClients bounds how many clients a node can claim to have asked.
-const maxClients = math.MaxInt32
-
-// count notes how many clients a node has asked.
-func (q *request) count(uid string, clients int) bool {
-	return q.change(uid, 0, func(a *answerer) {
-		if a.counted {
-			return
-		}
-		clients = min(clients, maxClients)
-		early := a.early[:min(len(a.early), clients)]
-		a.counted, a.clients, a.early = true, clients-len(early), nil
-		q.add(early...)
-	})
-}
-
-// ack adds the acknowledgement of one client. A node can add as many as it has counted, and can add them before it
-// counts.
-func (q *request) ack(uid string, v codec.Value) bool {
-	return q.change(uid, sizeOf(v), func(a *answerer) {
-		if !a.counted {
-			a.early = append(a.early, v)
-			return
-		}
-		a.clients--
-		q.add(v)
-	})
-}
-
-// add keeps acknowledgements. The caller holds mu.
-func (q *request) add(values ...codec.Value) {
-	if len(values) == 0 {
-		return
-	}
-	q.values = append(q.values, values...)
-	if q.news != nil {
-		close(q.news)
-		q.news = nil
-	}
-}
-
-// after returns all acknowledgements but the first n, and waits if there are none. It returns false when there is
-// nothing to wait for: the request or ctx has ended.
-func (q *request) after(ctx context.Context, n int) (values []codec.Value, more bool) {
-	for {
-		q.mu.Lock()
-		if values, ended := q.values[n:len(q.values):len(q.values)], q.ended; ended || len(values) > 0 {
-			q.mu.Unlock()
-			return values, !ended
-		}
-		if q.news == nil {
-			q.news = make(chan struct{})
-		}
-		news := q.news
-		q.mu.Unlock()
-		select {
-		case <-news:
-		case <-q.done:
-		case <-ctx.Done():
-			return nil, false
-		}
-	}
-}
-
-// value adds the answer of a node that gives one only.
-func (q *request) value(uid string, v codec.Value) bool {
-	return q.change(uid, sizeOf(v), func(a *answerer) {
-		a.counted = true
-		q.values = append(q.values, v)
-	})
-}
-
-// found adds the sockets of a node.
-func (q *request) found(uid string, sockets []codec.Socket) bool {
-	size := 0
-	for _, s := range sockets {
-		size += len(s.ID) + sizeOf(s.Handshake) + sizeOf(s.Data)
-		for _, room := range s.Rooms {
-			size += len(room) + 16
-		}
-	}
-	return q.change(uid, size, func(a *answerer) {
-		a.counted = true
-		for _, s := range sockets {
-			q.sockets = append(q.sockets, answeredSocket{s, uid})
-		}
-	})
-}
-
-// sizeOf returns about how much memory v takes.
-func sizeOf(v codec.Value) int {
-	rest := v.Rest()
-	raw, _ := v.Bytes(v.Encoding())
-	more, _ := rest.Bytes(rest.Encoding())
-	return len(raw) + len(more) + 64
-}
-
-// change calls f for a node that has not finished answering, for an answer of size bytes, and ends the request if
-// this was the last one. It reports whether the request waited for the node.
-func (q *request) change(uid string, size int, f func(*answerer)) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	a := q.asked[uid]
-	if a == nil || q.ended {
-		return false
-	}
-	if q.room -= size; q.room < 0 {
-		q.room = 0
-		if q.err == nil {
-			q.err = ErrAnswersTooLarge
-		}
-		q.missing = append(q.missing, uid)
-		q.values = append(q.values, a.early...)
-		delete(q.asked, uid)
-		q.endIfComplete()
-		return true
-	}
-	f(a)
-	if a.counted && a.clients == 0 {
-		delete(q.asked, uid)
-		q.endIfComplete()
-	}
-	return true
 }
 
 // refuse notes that a node refuses to answer.
@@ -220,17 +122,32 @@ func (q *request) forget(uid string) {
 func (q *request) leave(uid string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.asked[uid] == nil || q.ended {
+	if q.ended {
 		return
 	}
-	delete(q.asked, uid)
-	q.left = append(q.left, uid)
+	node := uid
+	if q.counted || q.asked[uid] == nil && q.taken[uid] { // it counts as answered, for another one
+		node, _ = q.anyUnnamed()
+	}
+	if q.asked[node] == nil {
+		return
+	}
+	delete(q.asked, node)
+	q.left = append(q.left, q.nameOf(uid))
 	q.endIfComplete()
+}
+
+// nameOf returns the name of a node in errors.
+func (q *request) nameOf(uid string) string {
+	if q.counted {
+		return unknownNode
+	}
+	return uid
 }
 
 // endIfComplete ends the request if all nodes have answered. The caller holds mu, or is the only user.
 func (q *request) endIfComplete() {
-	if len(q.asked) == 0 && !q.ended {
+	if len(q.asked) == 0 && q.pool.clients <= 0 && !q.ended {
 		q.ended = true
 		close(q.done)
 	}
@@ -310,6 +227,9 @@ func (q *request) isOver() bool {
 	return q.ended
 }
 
+// unknownNode stands for a missing node when answers have not said which nodes they come from.
+const unknownNode = "unknown node"
+
 // wait waits until the request or ctx ends. It returns a *PartialError if nodes have not answered. After wait, the
 // answers do not change any more.
 func (q *request) wait(ctx context.Context) error {
@@ -320,7 +240,10 @@ func (q *request) wait(ctx context.Context) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	clients := 0
+	if len(q.asked) > 0 { // nodes that have not counted, though these clients did answer
+		q.values = append(q.values, q.pool.early...)
+	}
+	clients := q.pool.clients
 	for _, a := range q.asked {
 		q.values = append(q.values, a.early...) // the node never counted, but these clients did answer
 		clients += min(a.clients, math.MaxInt-clients)
@@ -330,7 +253,10 @@ func (q *request) wait(ctx context.Context) error {
 	}
 	p := &PartialError{Op: operations[q.kind], Missing: q.missing, Clients: clients, Refused: q.refused, Left: q.left,
 		Err: q.err}
-	for uid := range q.asked {
+	for uid, a := range q.asked {
+		if a.unnamed && (q.counted || len(q.taken) > 0) || a.stands {
+			uid = unknownNode
+		}
 		p.Missing = append(p.Missing, uid)
 	}
 	slices.Sort(p.Missing)

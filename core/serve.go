@@ -13,13 +13,17 @@ import (
 )
 
 // handleMessage does what a message of a peer asks for. The queue of messages calls it for one message at a time.
-func (ns *Namespace) handleMessage(env *codec.Envelope) {
-	guard.Do(func() { ns.applyOrServe(env) }, func(err error) { ns.handlingFailed(env, err) })
+func (ns *Namespace) handleMessage(env *codec.Envelope, at Position) {
+	guard.Do(func() { ns.applyOrServe(env, at) }, func(err error) { ns.handlingFailed(env, err) })
 }
 
-func (ns *Namespace) applyOrServe(env *codec.Envelope) {
-	if env.RequestID == "" && env.Type != codec.FetchSockets {
-		ns.apply(env)
+func (ns *Namespace) applyOrServe(env *codec.Envelope, at Position) {
+	switch {
+	case !ns.wantsAnswer(env):
+		ns.apply(env, at)
+		return
+	case env.RequestID == "" && env.Type != codec.FetchSockets:
+		ns.dropped(env, DropMalformed, errNoRequestID)
 		return
 	}
 	if len(env.RequestID) > maxRequestID {
@@ -37,12 +41,25 @@ const maxRequestID = 128
 
 var errRequestID = fmt.Errorf("%w: the id of a request has more than %d bytes", codec.ErrMalformed, maxRequestID)
 
+var errNoRequestID = fmt.Errorf("%w: a request without an id", codec.ErrMalformed)
+
+// wantsAnswer reports whether a message is a request.
+func (ns *Namespace) wantsAnswer(env *codec.Envelope) bool {
+	switch env.Type {
+	case codec.Broadcast, codec.ServerSideEmit:
+		return env.RequestID != ""
+	case codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets:
+		return env.RequestID != "" && ns.cluster.wire.Carries(codec.SocketChanged)
+	}
+	return env.Type.Request()
+}
+
 // serve answers a request of a peer.
 func (ns *Namespace) serve(env *codec.Envelope, b *budget) {
 	switch env.Type {
 	case codec.FetchSockets:
 		sockets := ns.describeSockets(env)
-		ns.members.charge(b, len(sockets))
+		ns.presence.charge(b, len(sockets))
 		ns.respond(env, &codec.Envelope{Type: codec.FetchSocketsResponse, Sockets: sockets})
 	case codec.ServerSideEmit:
 		header := requestHeader(env)
@@ -51,6 +68,8 @@ func (ns *Namespace) serve(env *codec.Envelope, b *budget) {
 		}))
 	case codec.Broadcast:
 		ns.serveAcks(env, b)
+	default:
+		ns.serveSocketRequest(env, b)
 	}
 }
 
@@ -70,14 +89,21 @@ func once[T any](f func(T)) func(T) {
 	}
 }
 
-// apply applies a message that wants no answer to this process's sockets.
-func (ns *Namespace) apply(env *codec.Envelope) {
-	switch to := selectorOf(env); {
+// apply applies a message that wants no answer to this process's sockets. at is its place in the log, or zero.
+func (ns *Namespace) apply(env *codec.Envelope, at Position) {
+	if env.Type != codec.Broadcast {
+		ns.tellKept(env, at)
+	}
+	to := selectorOf(env)
+	to.Position = at
+	switch {
 	case env.Type == codec.ServerSideEmit:
 		ns.serverSideEmit(env.Args, nil)
 	case env.Opts.Nobody:
 	case env.Type == codec.Broadcast:
-		ns.local.Broadcast(packetOf(env), to)
+		p := packetOf(env)
+		p.Position = at
+		ns.local.Broadcast(p, to)
 	case env.Type == codec.SocketsJoin:
 		ns.local.Join(to, env.Rooms)
 	case env.Type == codec.SocketsLeave:
@@ -126,7 +152,7 @@ func (ns *Namespace) serveAcks(env *codec.Envelope, b *budget) {
 		timeout = ns.cluster.config.RequestTimeout
 	}
 	ctx, cancel := context.WithTimeout(ns.ctx, timeout)
-	context.AfterFunc(ctx, func() { ns.members.release(b) })
+	context.AfterFunc(ctx, func() { ns.presence.release(b) })
 	failed := true
 	defer func() {
 		if failed {
@@ -141,7 +167,7 @@ func (ns *Namespace) serveAcks(env *codec.Envelope, b *budget) {
 		}
 	}
 	ns.broadcastAck(ctx, env, once(func(clients int) {
-		ns.members.charge(b, clients)
+		ns.presence.charge(b, clients)
 		ns.respond(header, &codec.Envelope{Type: codec.BroadcastClientCount, ClientCount: clients})
 		add(int64(clients))
 	}), func(v codec.Value) {

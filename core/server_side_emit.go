@@ -30,10 +30,18 @@ func (t Target) ServerSideEmit(ctx context.Context, name string, args ...any) er
 	if err != nil {
 		return err
 	}
+	if err := t.checkServerSideEmit(); err != nil {
+		return err
+	}
 	o := t.ns.operation(&codec.Envelope{Type: codec.ServerSideEmit, Args: data})
 	defer o.release()
 	o.forPeers = true
 	return o.publish(ctx)
+}
+
+// checkServerSideEmit returns an error if the dialect has no server-side events.
+func (t Target) checkServerSideEmit() error {
+	return t.ns.cluster.wire.Check(codec.ServerSideEmit, "server-side emit", codec.CustomRequest, "use CustomRequest")
 }
 
 // ServerSideEmitWithAck sends an event to the servers of the other nodes and returns their answers, one for each
@@ -45,7 +53,14 @@ func (t Target) ServerSideEmitWithAck(ctx context.Context, name string, args ...
 	if err != nil {
 		return nil, err
 	}
-	q, err := t.ns.requests.begin(codec.ServerSideEmit, t.ns.members.respondents())
+	if err := t.checkServerSideEmit(); err != nil {
+		return nil, err
+	}
+	peers, err := t.ns.presence.respondents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q, err := t.ns.requests.begin(codec.ServerSideEmit, peers)
 	if err != nil {
 		return nil, err
 	}

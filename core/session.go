@@ -8,12 +8,8 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// sessionBegins notes that there is a session that listens to all channels, and returns since when.
-func (l *listener) sessionBegins() time.Time {
-	now := time.Now()
-	l.health.begin(now)
-	return now
-}
+// sessionBegins notes that there is a session that listens to all channels.
+func (l *listener) sessionBegins() { l.health.begin(time.Now()) }
 
 // sessionEnds notes that there is no session that works. It returns when the last one proved that it works, and until
 // when everything has arrived.
@@ -45,24 +41,28 @@ func (l *listener) reopen(ctx context.Context, wait time.Duration) (transport.Se
 	}
 }
 
-// open opens a session that listens to all channels. What arrives meanwhile is passed on.
+// open opens a session, which begins when it listens to all channels. What arrives meanwhile is passed on.
 func (l *listener) open(ctx context.Context) (transport.Session, error) {
 	session, err := l.connect(ctx)
 	if err != nil {
 		return nil, &OpError{Op: "open session", Err: err}
 	}
-	if err := l.changeSubscriptions(ctx, session); err != nil {
-		l.close(ctx, session)
-		l.subs.leaveToNextSession()
-		return nil, err
+	for { // who asks for a channel after the session has begun waits until it listens
+		if err := l.changeSubscriptions(ctx, session); err != nil {
+			l.close(ctx, session)
+			l.subs.leaveToNextSession()
+			return nil, err
+		}
+		if l.subs.ifNonePending(l.sessionBegins) {
+			return session, nil
+		}
 	}
-	return session, nil
 }
 
 func (l *listener) connect(ctx context.Context) (transport.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	return openSession(ctx, l.bus)
+	return openSession(ctx, l.bus, l.log)
 }
 
 // close closes a session, also after ctx has ended.

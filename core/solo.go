@@ -17,6 +17,7 @@ import (
 //
 //   - It holds only for messages that nobody but peers uses (outgoing.forPeers): broadcasts, changes of rooms,
 //     requests. The caller of Namespace or Close always waits.
+//   - It does not hold for messages that a log keeps: Emit returns when they are kept.
 //   - It holds only while the node knows that there are no peers: it has announced itself, every live node had time
 //     to answer, none did, and the node is not deaf.
 //   - When a message of a caller that did not wait fails, the error is reported to Config.ErrorHandler. From then on
@@ -31,7 +32,8 @@ type solo struct {
 
 // mustWait reports whether the caller of o has to wait for the outcome.
 func (s *solo) mustWait(o *outgoing, now time.Time) bool {
-	return !o.forPeers || s.publishFailed.Load() || o.NeedsStore() && s.storeFailed.Load() || !o.ns.hasNoPeers(now)
+	return !o.forPeers || o.Keep || s.publishFailed.Load() || o.NeedsStore() && s.storeFailed.Load() ||
+		!o.ns.hasNoPeers(now)
 }
 
 // published notes the outcome of a batch.

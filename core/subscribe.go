@@ -22,9 +22,13 @@ const (
 // changeSubscriptions makes all changes that are asked for. It returns the session's error.
 func (l *listener) changeSubscriptions(ctx context.Context, session transport.Session) error {
 	_, multi := session.(transport.MultiListener)
+	mostLeft := 1 // channels in a round trip that stops listening
+	if _, multi := session.(transport.MultiUnlistener); multi {
+		mostLeft = mostChannels
+	}
 	most, slow := 1, time.Duration(0)
 	for received := time.Now(); ; {
-		channels, batch := l.subs.next(most)
+		channels, batch := l.subs.next(most, mostLeft)
 		if len(channels) == 0 {
 			return nil
 		}
@@ -34,7 +38,7 @@ func (l *listener) changeSubscriptions(ctx context.Context, session transport.Se
 		}
 		now := time.Now()
 		switch took := now.Sub(start); {
-		case !multi:
+		case !multi, !batch[0].on:
 		case slow == 0: // a bus that is far away is slow with one channel too
 			most, slow = fewChannels, max(breath, 2*took)
 		case took > slow:
@@ -51,7 +55,7 @@ func (l *listener) changeSubscriptions(ctx context.Context, session transport.Se
 	}
 }
 
-// makeChanges listens to channels, or stops listening to the only one, and finishes the changes.
+// makeChanges listens to channels, or stops listening to them, and finishes the changes.
 func (l *listener) makeChanges(
 	ctx context.Context, session transport.Session, channels []string, batch []*change,
 ) error {
@@ -92,8 +96,10 @@ func (l *listener) listenOrUnlisten(ctx context.Context, session transport.Sessi
 	defer cancel()
 	return callRarely(func() error {
 		switch {
-		case !on:
+		case !on && len(channels) == 1:
 			return session.Unlisten(ctx, channels[0])
+		case !on:
+			return session.(transport.MultiUnlistener).UnlistenAll(ctx, channels...)
 		case len(channels) == 1:
 			return session.Listen(ctx, channels[0])
 		}
@@ -103,16 +109,17 @@ func (l *listener) listenOrUnlisten(ctx context.Context, session transport.Sessi
 
 // receiveWaiting passes on the messages that have arrived, and does not wait for more.
 func (l *listener) receiveWaiting(ctx context.Context, session transport.Session) error {
+	var r transport.Record
 	for start := time.Now(); time.Since(start) < breath; {
 		soon, cancel := context.WithTimeout(ctx, time.Millisecond)
-		m, err := receive(soon, session)
+		err := receive(soon, session, &r)
 		nothing := soon.Err() != nil
 		cancel()
 		switch {
 		case err == nil:
 			now := time.Now()
 			l.health.hear(now)
-			l.deliver(m, now)
+			l.deliver(&r, now)
 		case ctx.Err() == nil && nothing:
 			return nil
 		default:

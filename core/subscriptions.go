@@ -8,6 +8,7 @@ type subscriptions struct {
 	mu        sync.Mutex          // guards all below
 	listening map[string]struct{} // channels
 	changes   map[string]*change  // by channel
+	joining   int                 // how many of changes ask to listen
 	closed    bool
 }
 
@@ -24,6 +25,21 @@ func (c *change) finish(err error) {
 	}
 }
 
+// join makes c finish another change of the same kind too.
+func (c *change) join(other *change) {
+	c.alone = c.alone || other.alone
+	done := c.done
+	switch {
+	case done == nil:
+		c.done = other.done
+	case other.done != nil:
+		c.done = func(err error) {
+			other.done(err)
+			done(err)
+		}
+	}
+}
+
 // supersede ends a change in whose place another one is wanted.
 func (c *change) supersede() {
 	if c.on {
@@ -33,15 +49,18 @@ func (c *change) supersede() {
 	c.finish(nil) // who listens again does not need silence
 }
 
-// put asks for a change. It returns the change of the same channel that it replaces, if one waits. It returns
-// ErrClosed if no session will ever be opened again.
+// put asks for a change. It returns the opposite change of the same channel that it replaces, if one waits. A change of
+// the same kind that waits is made together with c. put returns ErrClosed if no session will ever be opened again.
 func (s *subscriptions) put(channel string, c *change) (superseded *change, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, ErrClosed
 	}
-	superseded = s.changes[channel]
+	if superseded = s.changes[channel]; superseded != nil && superseded.on == c.on {
+		c.join(superseded)
+		superseded = nil
+	}
 	s.set(channel, c)
 	return superseded, nil
 }
@@ -51,7 +70,21 @@ func (s *subscriptions) set(channel string, c *change) {
 	if s.changes == nil {
 		s.changes = make(map[string]*change)
 	}
+	s.drop(channel)
 	s.changes[channel] = c
+	if c.on {
+		s.joining++
+	}
+}
+
+// drop removes the change of a channel, if there is one. The caller holds mu.
+func (s *subscriptions) drop(channel string) {
+	if c := s.changes[channel]; c != nil {
+		delete(s.changes, channel)
+		if c.on {
+			s.joining--
+		}
+	}
 }
 
 // pending reports whether changes are asked for.
@@ -61,33 +94,56 @@ func (s *subscriptions) pending() bool {
 	return len(s.changes) > 0
 }
 
-// next removes and returns the changes that the session makes next: up to so many channels to listen to, or one
-// change of another kind. It finishes changes that have come true already.
-func (s *subscriptions) next(most int) (channels []string, batch []*change) {
+// ifNonePending calls f, with the lock held, if no changes are asked for, and reports whether it did.
+func (s *subscriptions) ifNonePending(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.changes) > 0 {
+		return false
+	}
+	f()
+	return true
+}
+
+// next removes and returns the changes that the session makes next: up to so many channels to listen to, or, if there
+// are none, up to mostLeft to leave. It finishes changes that have come true already.
+func (s *subscriptions) next(most, mostLeft int) (channels []string, batch []*change) {
 	var needless []*change
 	s.mu.Lock()
-	for channel, c := range s.changes {
-		_, listening := s.listening[channel]
-		if c.on == listening {
-			delete(s.changes, channel)
-			needless = append(needless, c)
-			continue
-		}
-		single := !c.on || c.alone
-		if single && len(batch) > 0 {
-			continue
-		}
-		delete(s.changes, channel)
-		channels, batch = append(channels, channel), append(batch, c)
-		if single || len(batch) == most {
-			break
-		}
+	for len(batch) == 0 && len(s.changes) > 0 {
+		channels, batch, needless = s.collect(most, mostLeft, needless)
+	}
+	for _, channel := range channels {
+		s.drop(channel)
 	}
 	s.mu.Unlock()
 	for _, c := range needless {
 		c.finish(nil)
 	}
 	return channels, batch
+}
+
+// collect is a part of next. It returns nothing if it has found only changes that have come true, which it removes and
+// adds to needless. The caller holds mu.
+func (s *subscriptions) collect(
+	most, mostLeft int, needless []*change,
+) (channels []string, batch, still []*change) {
+	for channel, c := range s.changes {
+		_, listening := s.listening[channel]
+		switch {
+		case c.on == listening:
+			s.drop(channel)
+			needless = append(needless, c)
+			continue
+		case c.on != (s.joining > 0), c.alone && len(batch) > 0:
+			continue // nobody waits for leaving as for joining
+		}
+		channels, batch = append(channels, channel), append(batch, c)
+		if c.alone || c.on && len(batch) == most || !c.on && len(batch) == mostLeft {
+			break
+		}
+	}
+	return channels, batch, needless
 }
 
 // made notes that the session listens to channels, or no longer does.
@@ -148,7 +204,7 @@ func (s *subscriptions) sessionEnded() (finished []*change) {
 	s.leave()
 	for channel, c := range s.changes {
 		if !c.on {
-			delete(s.changes, channel)
+			s.drop(channel)
 			finished = append(finished, c)
 		}
 	}
@@ -160,7 +216,7 @@ func (s *subscriptions) close() {
 	s.mu.Lock()
 	s.closed = true
 	changes := s.changes
-	s.changes = nil
+	s.changes, s.joining = nil, 0
 	s.mu.Unlock()
 	for _, c := range changes {
 		c.finish(ErrClosed)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
@@ -56,6 +57,13 @@ func (t Target) Volatile() Target {
 // Compress says whether the event is compressed for the clients, if their server supports the choice.
 func (t Target) Compress(compress bool) Target {
 	t.flags.Compress = &compress
+	return t
+}
+
+// Relayed marks events as coming from another cluster, so that bridges do not pass them on again. Nodes treat
+// them like any others.
+func (t Target) Relayed() Target {
+	t.flags.Relayed = true
 	return t
 }
 
@@ -121,13 +129,32 @@ func (t Target) EmitAsync(name string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	o := t.operation(&codec.Envelope{Type: codec.Broadcast, Args: data})
+	return t.operation(&codec.Envelope{Type: codec.Broadcast, Args: data}).carryOutAsync(t.local || t.nobody)
+}
+
+// Forward sends a packet that came from another cluster: its event and its flags as they are, with the mark of
+// Relayed. The flags of the target have no effect. It does not wait, and its errors are those of EmitAsync. The event
+// is not decoded.
+func (t Target) Forward(p *Packet) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	if fault.Reserved(p.Args.Event()) {
+		return &ReservedEventError{Event: p.Args.Event()}
+	}
+	t.flags = p.Flags
+	t.flags.Relayed = true
+	return t.operation(&codec.Envelope{Type: codec.Broadcast, Args: p.Args}).carryOutAsync(t.local || t.nobody)
+}
+
+// carryOutAsync carries out an operation without waiting for the bus, and releases it.
+func (o *outgoing) carryOutAsync(onlyHere bool) error {
 	defer o.release()
-	if t.local || t.nobody {
+	if onlyHere {
 		return o.applyOnlyHere()
 	}
-	err = o.publishAsync()
-	if !tooLate(err) {
+	err := o.publishAsync()
+	if !tooLate(err) && (err != nil || !o.returnsFirst) {
 		o.applyHere()
 	}
 	return o.withFault(err)
@@ -135,6 +162,16 @@ func (t Target) EmitAsync(name string, args ...any) error {
 
 // tooLate reports whether err says that the namespace is closed. Nothing is applied to the local sockets then.
 func tooLate(err error) bool { return errors.Is(err, ErrClosed) }
+
+// refused reports whether err says that an operation cannot be done at all. Nothing is applied to the local sockets
+// then.
+func refused(err error) bool {
+	if err == nil || tooLate(err) {
+		return err != nil
+	}
+	var unsupported *UnsupportedError // allocated on the heap
+	return errors.As(err, &unsupported)
+}
 
 // SocketsJoin makes the sockets of the target join rooms. If publishing fails, this process's sockets join all the
 // same, and SocketsJoin returns the error.

@@ -11,12 +11,16 @@ import (
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/core"
+	"github.com/backplane-go/backplane/transport/memory"
 )
 
 // orders are the operations of a Target that are no requests.
 var orders = map[string]func(ctx context.Context, t core.Target) error{
-	"Emit":              func(ctx context.Context, t core.Target) error { return t.Emit(ctx, "a") },
-	"EmitAsync":         func(_ context.Context, t core.Target) error { return t.EmitAsync("a") },
+	"Emit":      func(ctx context.Context, t core.Target) error { return t.Emit(ctx, "a") },
+	"EmitAsync": func(_ context.Context, t core.Target) error { return t.EmitAsync("a") },
+	"Forward": func(_ context.Context, t core.Target) error {
+		return t.Forward(&core.Packet{Args: args("a")})
+	},
 	"SocketsJoin":       func(ctx context.Context, t core.Target) error { return t.SocketsJoin(ctx, "room") },
 	"SocketsLeave":      func(ctx context.Context, t core.Target) error { return t.SocketsLeave(ctx, "room") },
 	"DisconnectSockets": func(ctx context.Context, t core.Target) error { return t.DisconnectSockets(ctx, true) },
@@ -141,5 +145,30 @@ func TestTimeoutOfARemoteSocket(t *testing.T) {
 		_, err = sockets[0].Timeout(0).EmitWithAck(t.Context(), "a")
 		require.ErrorIs(t, err, core.ErrTimeout)
 		assert.Equal(t, time.Second, time.Since(start))
+	})
+}
+
+func TestForwardSendsAPacketAsItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := memory.NewHub()
+		here, clients := crowd("alice", "bob")
+		ns := join(t, open(t, hub), "/", here)
+		there, peers := crowd("alice", "bob")
+		join(t, open(t, hub), "/", there)
+		no := false
+		p := &core.Packet{Args: args("a", 1, "two"), Flags: codec.Flags{Compress: &no, Volatile: true}}
+		require.NoError(t, ns.To("alice").Compress(true).Forward(p))
+		require.NoError(t, ns.Local().Forward(p))
+		require.NoError(t, ns.To().Forward(p), "nobody")
+		synctest.Wait()
+		assert.Equal(t, []string{`["a",1,"two"]`, `["a",1,"two"]`}, clients["alice"].got.all())
+		assert.Equal(t, []string{`["a",1,"two"]`}, clients["bob"].got.all())
+		assert.Equal(t, []string{`["a",1,"two"]`}, peers["alice"].got.all())
+		assert.Empty(t, peers["bob"].got.all())
+
+		require.ErrorAs(t, ns.Forward(&core.Packet{Args: args("disconnect")}), new(*core.ReservedEventError))
+		require.Error(t, ns.Forward(&core.Packet{}), "a packet without an event")
+		require.NoError(t, ns.Close(t.Context()))
+		require.ErrorIs(t, ns.Forward(p), core.ErrClosed)
 	})
 }

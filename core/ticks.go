@@ -26,6 +26,21 @@ func (c *Cluster) tickLoop() {
 	}
 }
 
+// tick does what is due in the namespace. heard is when the session last proved that it works, zero when there is no
+// session. It reports whether a peer is about to be given up.
+func (ns *Namespace) tick(now, heard time.Time) (doubtful bool) {
+	if ns.mustListenAgain.CompareAndSwap(true, false) {
+		ns.askToListen()
+	}
+	if ns.rooms != nil {
+		ns.rooms.tick(now)
+	}
+	if ns.tellsLog.CompareAndSwap(true, false) {
+		ns.announceLog(false)
+	}
+	return ns.listening.Load() && ns.presence.tick(now, heard)
+}
+
 // expireAttachments removes old attachments from the store until the cluster is closed.
 func (c *Cluster) expireAttachments() {
 	ticker := time.NewTicker(c.config.CleanupInterval)

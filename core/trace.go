@@ -20,6 +20,7 @@ type Trace struct {
 	SessionRecovered func(*GapError)
 	PeerJoined       func(nsp, uid string)
 	PeerLeft         func(nsp, uid string, expired bool)
+	Replayed         func(ReplayInfo)
 }
 
 // SetTrace replaces Config.Trace. Use it for a Trace that calls something that is made after the cluster, such as a
@@ -50,12 +51,24 @@ type Stats struct {
 	Unsigned          uint64
 	AttachmentReads   uint64
 	SessionsLost      uint64
+	Replayed          uint64
+	Holes             uint64
+	Unkept            uint64
+}
+
+// ReplayInfo describes what was read from the log of a namespace, after an outage or when messages were missing. The
+// root package, backplane, documents it.
+type ReplayInfo struct {
+	Namespace string
+	Messages  int
+	Missing   bool
+	Took      time.Duration
 }
 
 type counters struct {
 	published, publishErrors, publishBatches, attachmentsStored, queueDropped atomic.Uint64
 	received, receivedOwn, receiveDropped, attachmentReads, sessions          atomic.Uint64
-	unsigned, skipped                                                         atomic.Uint64
+	unsigned, skipped, replayed, holes, unkept                                atomic.Uint64
 }
 
 func (c *counters) snapshot() Stats {
@@ -64,6 +77,7 @@ func (c *counters) snapshot() Stats {
 		AttachmentsStored: c.attachmentsStored.Load(), QueueDropped: c.queueDropped.Load(), Received: c.received.Load(),
 		ReceivedOwn: c.receivedOwn.Load(), ReceiveDropped: c.receiveDropped.Load(),
 		PartsSkipped: c.skipped.Load(), Unsigned: c.unsigned.Load(), AttachmentReads: c.attachmentReads.Load(),
-		SessionsLost: c.sessions.Load(),
+		SessionsLost: c.sessions.Load(), Replayed: c.replayed.Load(), Holes: c.holes.Load(),
+		Unkept: c.unkept.Load(),
 	}
 }
