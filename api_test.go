@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane"
-	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/codec/cbor"
 	"github.com/backplane-go/backplane/core"
 	"github.com/backplane-go/backplane/storage"
 	storagememory "github.com/backplane-go/backplane/storage/memory"
@@ -119,8 +119,15 @@ func TestCommentsOfAliasesListTheFields(t *testing.T) {
 		"PanicError": reflect.TypeFor[backplane.PanicError](), "GapError": reflect.TypeFor[backplane.GapError](),
 		"DropError": reflect.TypeFor[backplane.DropError](), "OpError": reflect.TypeFor[backplane.OpError](),
 		"ConfigError": reflect.TypeFor[backplane.ConfigError](), "NameError": reflect.TypeFor[backplane.NameError](),
+		"UnsupportedError":   reflect.TypeFor[backplane.UnsupportedError](),
 		"TooLargeError":      reflect.TypeFor[backplane.TooLargeError](),
 		"ReservedEventError": reflect.TypeFor[backplane.ReservedEventError](),
+		"LogConfig":          reflect.TypeFor[backplane.LogConfig](), "Order": reflect.TypeFor[backplane.Order](),
+		"Position": reflect.TypeFor[backplane.Position](), "Event": reflect.TypeFor[backplane.Event](),
+		"LogEntry": reflect.TypeFor[backplane.LogEntry](), "LogGap": reflect.TypeFor[backplane.LogGap](),
+		"LogMismatchError": reflect.TypeFor[backplane.LogMismatchError](),
+		"PositionError":    reflect.TypeFor[backplane.PositionError](),
+		"ReplayInfo":       reflect.TypeFor[backplane.ReplayInfo](),
 	}
 	for _, typ := range documentation(t, ".").Types {
 		spec := typ.Decl.Specs[0].(*ast.TypeSpec)
@@ -183,8 +190,9 @@ func TestEveryOperationHasAnExample(t *testing.T) {
 // A Config reaches package core with all its fields.
 func TestConfigReachesTheClusterWithAllItsFields(t *testing.T) {
 	want := backplane.Config{
-		Bus: memory.NewHub(), Store: storagememory.NewStore(), Codec: codec.Codec(nil), Secret: make([]byte, 32),
+		Bus: memory.NewHub(), Store: storagememory.NewStore(), Codec: cbor.Codec{}, Secret: make([]byte, 32),
 		PreviousSecret: make([]byte, 32), UID: "uid", ChannelPrefix: "prefix", ErrorHandler: func(error) {},
+		Log:    &backplane.LogConfig{},
 		Logger: slog.New(slog.DiscardHandler), Trace: backplane.Trace{SessionLost: func(error) {}},
 	}
 	fields := reflect.ValueOf(&want).Elem()
@@ -218,7 +226,9 @@ func TestConfigReachesTheClusterWithAllItsFields(t *testing.T) {
 func TestErrorsAreDocumented(t *testing.T) {
 	page := read(t, "docs/reference/errors.md")
 	sections := map[string]string{
-		".": "Cluster", "emitter": "Emitter", "socketio": "Socket.IO server", "postgres": "PostgreSQL",
+		".": "Cluster", "emitter": "Emitter", "bridge": "Bridge", "socketio": "Socket.IO server",
+		"postgres": "PostgreSQL", "redis/redisdriver": "Redis",
+		"nats/natsdriver": "NATS", "nats/natsstore": "NATS store",
 	}
 	for dir, heading := range sections {
 		_, section, found := strings.Cut(page, "\n## "+heading+"\n")

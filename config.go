@@ -6,6 +6,7 @@ import (
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/core"
+	"github.com/backplane-go/backplane/dialect"
 	"github.com/backplane-go/backplane/storage"
 	"github.com/backplane-go/backplane/transport"
 )
@@ -20,6 +21,16 @@ type Config struct {
 	Store storage.Store
 	// Codec encodes the messages. All nodes use the same. Default: jsonmsgpack.Codec, which Node.js understands.
 	Codec codec.Codec
+	// Dialect is the wire format of the cluster. All nodes use the same. Default: standard.Dialect, that of Node.js's
+	// @socket.io/postgres-adapter. legacy.Dialect joins a cluster of Socket.IO 2 with socket.io-adapter-postgres; it
+	// uses neither Store nor Codec nor Secret. Operations for which a dialect has no message return an
+	// *UnsupportedError; docs/reference/dialects.md lists them.
+	Dialect dialect.Dialect
+
+	// Log makes the nodes miss nothing: the bus keeps messages for a while, so that a node that was deaf gets what it
+	// has missed, and clients can be recovered on any node. The bus must be a transport.Log, as the drivers for
+	// PostgreSQL and Redis and memory.Hub are. All nodes need it. Default: none, and nothing is kept.
+	Log *LogConfig
 
 	// Secret signs every message and attachment with HMAC-SHA256. The node reads only what was signed with it, or
 	// with PreviousSecret, and drops the rest (DropUnsigned). Whoever does not know it cannot be a peer, even with
@@ -58,7 +69,7 @@ type Config struct {
 	// CleanupInterval is the time between removals of expired attachments (Node.js: cleanupInterval). Default: 30 s.
 	CleanupInterval time.Duration
 	// AttachmentAge is the age at which an attachment is removed. Node.js removes at CleanupInterval, which takes
-	// attachments from slower nodes. Default: twice CleanupInterval.
+	// attachments from slower nodes. Default: twice CleanupInterval, or twice Log.MaxAge if that is longer.
 	AttachmentAge time.Duration
 	// PublishTimeout limits how long the bus may take for a message that has left the queue and, before that, how
 	// long the store may take for its attachment. It also limits Open, and each other call of the bus or the store. A
@@ -109,8 +120,8 @@ type Config struct {
 // core returns the same configuration for package core. A test compares the fields.
 func (c Config) core() core.Config {
 	return core.Config{
-		Bus: c.Bus, Store: c.Store, Codec: c.Codec, Secret: c.Secret, PreviousSecret: c.PreviousSecret,
-		UID: c.UID, ChannelPrefix: c.ChannelPrefix,
+		Bus: c.Bus, Store: c.Store, Codec: c.Codec, Dialect: c.Dialect, Log: c.Log,
+		Secret: c.Secret, PreviousSecret: c.PreviousSecret, UID: c.UID, ChannelPrefix: c.ChannelPrefix,
 		PayloadThreshold: c.PayloadThreshold, MaxMessageBytes: c.MaxMessageBytes,
 		RequestTimeout: c.RequestTimeout, HeartbeatInterval: c.HeartbeatInterval, HeartbeatTimeout: c.HeartbeatTimeout,
 		CleanupInterval: c.CleanupInterval, AttachmentAge: c.AttachmentAge, PublishTimeout: c.PublishTimeout,

@@ -263,16 +263,16 @@ func TestSQLInTheDocumentsIsWhatTheLibrarySays(t *testing.T) {
 	require.Contains(t, sql, grants)
 }
 
-// A figure is measured once: README.md repeats rows of the table that "make bench-peers" writes.
+// A figure is measured once: README.md repeats some of the table that "make bench-peers" writes.
 func TestFiguresAreThoseOfTheBenchmarks(t *testing.T) {
 	measured := make(map[string]string)
 	for _, row := range table(t, read(t, "docs/explanation/performance.md"), "case", 1) {
 		measured[row[0]] = row[5]
 	}
-	rows := table(t, read(t, "README.md"), "case", 1)
-	require.NotEmpty(t, rows)
-	for _, row := range rows {
-		require.Equal(t, measured[row[0]], row[1], "pgx to Node.js: %s", row[0])
+	readme := strings.Join(strings.Fields(read(t, "README.md")), " ")
+	for _, about := range []string{"100 B JSON, 64 in flight", "20 KiB JSON, 64 in flight",
+		"100 B JSON, 1 in flight"} {
+		require.Contains(t, readme, about+": "+measured[about], "pgx to Node.js")
 	}
 
 	var results struct {

@@ -73,6 +73,12 @@ type PanicError = core.PanicError
 //	Since time.Time     // messages that were published before this time have arrived
 //	Deaf  time.Duration // messages that were published after Since plus Deaf arrive
 //	Err   error         // why the session ended
+//
+// With a log, the node gets what it has missed from there before the error is reported, and these say how that ended:
+//
+//	Filled   bool      // nothing that a log keeps is missing
+//	Replayed int       // how many messages were read from the log
+//	Unfilled []*LogGap // what the log does not have any more
 type GapError = core.GapError
 
 // DropError is received by Config.ErrorHandler and Trace.Dropped if a received message was not delivered. Its fields:
@@ -130,6 +136,14 @@ type NameError = core.NameError
 //	Limit   int    // the maximum
 //	Option  string // the option of Config that is the limit; empty if it is the bus's limit
 type TooLargeError = core.TooLargeError
+
+// UnsupportedError is returned for an operation for which the dialect of the cluster has no message (Config.Dialect).
+// Nothing was done. Its fields:
+//
+//	Op      string // what was asked for, such as "fetch sockets"
+//	Dialect string // the name of the dialect, such as "legacy"
+//	Hint    string // what can be used instead; may be empty
+type UnsupportedError = core.UnsupportedError
 
 // ReservedEventError is returned for an event name that Socket.IO reserves, such as "disconnect". Nothing was sent.
 // Its field:

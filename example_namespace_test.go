@@ -41,6 +41,16 @@ func ExampleNamespace_WaitReady() {
 	// Output: <nil>
 }
 
+// Channel is the name to look for in the logs of the bus.
+func ExampleNamespace_Channel() {
+	ctx := context.Background()
+	a, _, stop := startTwoNodes(ctx)
+	defer stop()
+
+	fmt.Println(a.Channel())
+	// Output: socket.io#/chat
+}
+
 // Close leaves one namespace. The others of the cluster stay open.
 func ExampleNamespace_Close() {
 	ctx := context.Background()

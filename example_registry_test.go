@@ -2,6 +2,7 @@ package backplane_test
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/backplane-go/backplane"
 )
@@ -19,6 +20,22 @@ func ExampleRegistry_Add() {
 	// true 0
 }
 
+func ExampleRegistry_Enter() {
+	server := hub{backplane.NewRegistry(backplane.RegistryConfig{
+		JoinRoom: func(room, id string) { fmt.Println(id, "joins", room) },
+	})}
+	var mu sync.Mutex
+	mu.Lock()
+	events := server.Enter(&client{id: "ann", hub: server}, "red")
+	fmt.Println(server.Len())
+	mu.Unlock()
+	events() // without the lock, because JoinRoom may need it
+	// Output:
+	// 1
+	// ann joins ann
+	// ann joins red
+}
+
 func ExampleRegistry_JoinID() {
 	server := hub{backplane.NewRegistry(backplane.RegistryConfig{})}
 	server.connect("ann")
@@ -32,6 +49,28 @@ func ExampleRegistry_JoinID() {
 	// false more than two rooms
 	// true [ann blue]
 	// true 0
+}
+
+// roomLog prints which rooms have sockets.
+type roomLog struct{}
+
+func (roomLog) RoomCreated(room string) { fmt.Println("first socket in", room) }
+func (roomLog) RoomDeleted(room string) { fmt.Println("no socket left in", room) }
+func (roomLog) Await(...string)         {}
+
+// The cluster calls WatchRooms if its dialect has channels for rooms.
+func ExampleRegistry_WatchRooms() {
+	server := hub{backplane.NewRegistry(backplane.RegistryConfig{})}
+	server.connect("ann")
+	stop := server.WatchRooms(roomLog{})
+	server.JoinID("ann", "red")
+	server.LeaveID("ann", "red")
+	stop()
+	server.JoinID("ann", "blue")
+	// Output:
+	// first socket in ann
+	// first socket in red
+	// no socket left in red
 }
 
 // Each is for servers that encode an event once for all their clients.

@@ -97,6 +97,34 @@ func ExampleTarget_Compress() {
 	// Output: false
 }
 
+// Relayed marks an event that comes from another cluster.
+func ExampleTarget_Relayed() {
+	ctx := context.Background()
+	a, b, stop := startTwoNodes(ctx)
+	defer stop()
+	flags := make(chan backplane.Flags, 1)
+	b.Add(&flagged{flags})
+
+	check(a.Relayed().Emit(ctx, "news", "from elsewhere"))
+	fmt.Println((<-flags).Relayed)
+	// Output: true
+}
+
+// Forward passes on what another cluster has broadcast. Package bridge does that in both directions.
+func ExampleTarget_Forward() {
+	ctx := context.Background()
+	a, b, stop := startTwoNodes(ctx)
+	defer stop()
+	bob := b.connect("bob")
+
+	event, err := backplane.NewArgs("news", 42)
+	check(err)
+	packet := &backplane.Packet{Args: event} // as LocalSockets.Broadcast receives it
+	check(a.To("bob").Forward(packet))
+	fmt.Println(<-bob.outbox)
+	// Output: ["news",42]
+}
+
 // flagged is a socket that records the flags of the packets that it is sent.
 type flagged struct{ flags chan backplane.Flags }
 

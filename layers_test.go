@@ -19,35 +19,67 @@ const module = "github.com/backplane-go/backplane"
 // Packages that are not listed, such as examples and helpers of tests, may import anything, but no listed package
 // imports them.
 var layers = map[string][]string{
-	"internal/excerpt":         {},
-	"fault":                    {"internal/excerpt"},
-	"internal/guard":           {"fault"},
-	"transport":                {},
-	"storage":                  {},
-	"codec":                    {"fault", "codec/internal/...", "internal/excerpt", "internal/guard"},
-	"codec/internal/...":       {"codec", "codec/internal/..."},
-	"codec/cbor":               {"codec", "codec/internal/..."},
-	"codec/jsonmsgpack":        {"codec", "codec/internal/..."},
-	"internal/groupcommit":     {},
-	"transport/memory":         {"transport"},
-	"transport/broker":         {"transport"},
-	"storage/memory":           {"storage"},
+	"internal/excerpt":      {},
+	"fault":                 {"internal/excerpt"},
+	"internal/guard":        {"fault"},
+	"transport":             {},
+	"storage":               {},
+	"internal/jsontext":     {},
+	"codec":                 {"fault", "internal/excerpt", "internal/guard", "internal/jsontext"},
+	"internal/message":      {"codec"},
+	"internal/msgpack":      {"codec", "internal/jsontext", "internal/message"},
+	"codec/cbor":            {"codec", "internal/jsontext", "internal/message"},
+	"codec/jsonmsgpack":     {"codec", "internal/jsontext", "internal/message", "internal/msgpack"},
+	"internal/groupcommit":  {},
+	"transport/memory":      {"storage", "storage/memory", "transport"},
+	"transport/broker":      {"transport"},
+	"storage/memory":        {"storage"},
+	"internal/resp":         {},
+	"internal/streamentry":  {"internal/resp"},
+	"redis/internal/server": {"internal/resp", "transport/broker"},
+	"redis/redisdriver":     {"internal/resp", "redis/internal/server", "storage", "transport", "transport/broker"},
+	"redis/streamsdriver": {
+		"internal/resp", "internal/streamentry", "redis/internal/server", "redis/redisdriver", "storage", "transport",
+		"transport/broker",
+	},
+	"nats/internal/server":     {"transport", "transport/broker"},
+	"nats/natsdriver":          {"nats/internal/server", "transport", "transport/broker"},
+	"nats/natsstore":           {"storage"},
 	"postgres":                 {"storage", "transport"},
 	"postgres/internal/engine": {"postgres", "storage", "transport"},
 	"postgres/pgxdriver":       {"postgres", "postgres/internal/engine", "storage", "transport"},
 	"postgres/pqdriver":        {"internal/guard", "postgres", "postgres/internal/engine", "storage", "transport"},
-	"internal/wire":            {"fault", "internal/excerpt", "internal/guard", "codec", "storage", "transport"},
+	"dialect":                  {"codec", "transport"},
+	"dialect/standard":         {"codec", "codec/jsonmsgpack", "dialect", "fault", "transport"},
+	"internal/classic": {
+		"codec", "codec/jsonmsgpack", "dialect", "fault", "internal/jsontext", "internal/message", "internal/msgpack",
+	},
+	"dialect/legacy": {
+		"codec", "dialect", "fault", "internal/classic", "internal/jsontext", "internal/message", "internal/msgpack",
+		"transport",
+	},
+	"dialect/redisclassic": {
+		"codec", "dialect", "fault", "internal/classic", "internal/jsontext", "internal/message", "internal/msgpack",
+		"transport",
+	},
+	"dialect/redissharded": {"codec", "codec/jsonmsgpack", "dialect", "fault", "internal/classic"},
+	"dialect/redisstreams": {
+		"codec", "codec/jsonmsgpack", "dialect", "fault", "internal/classic", "internal/jsontext", "internal/message",
+		"internal/msgpack", "internal/streamentry", "transport",
+	},
+	"internal/wire": {"codec", "dialect", "fault", "internal/guard", "storage", "transport"},
 	"core": {
-		"fault", "internal/excerpt", "internal/groupcommit", "internal/guard", "codec", "codec/jsonmsgpack",
+		"codec", "dialect", "dialect/standard", "fault", "internal/excerpt", "internal/groupcommit", "internal/guard",
 		"internal/wire", "storage", "transport",
 	},
 	"emitter": {
-		"fault", "internal/excerpt", "internal/groupcommit", "internal/guard", "codec", "codec/jsonmsgpack",
+		"codec", "dialect", "dialect/standard", "fault", "internal/excerpt", "internal/groupcommit", "internal/guard",
 		"internal/wire", "storage", "transport",
 	},
-	"": {"codec", "core", "storage", "transport"},
-	"conformance": { // the codec that core defaults to
-		"codec", "codec/jsonmsgpack", "core", "storage", "transport",
+	"bridge": {"", "internal/excerpt", "internal/guard", "transport"},
+	"":       {"codec", "core", "dialect", "storage", "transport"},
+	"conformance": { // the codec that core defaults to, and the bus of a dialect that needs none
+		"codec", "codec/jsonmsgpack", "core", "dialect", "fault", "storage", "transport", "transport/memory",
 	},
 	"conformance/proxy":         {},
 	"socketio/internal/sched":   {},
@@ -70,30 +102,46 @@ var layers = map[string][]string{
 		"socketio/internal/parser", "socketio/internal/quota", "socketio/internal/sched",
 		"socketio/internal/wsframe",
 	},
-	"socketio/internal/retention": {},
+	"socketio/internal/retention": {"transport"},
 	"socketio": { // what anybody's hub has, and no more
-		"fault", "", "internal/excerpt", "internal/guard", "codec", "socketio/internal/...", "transport/memory",
+		"fault", "", "internal/excerpt", "internal/guard", "codec", "dialect", "socketio/internal/...", "storage",
+		"transport/memory",
 	},
 	"socketio/internal/...": {"fault", "internal/excerpt", "internal/guard", "codec", "socketio/internal/..."},
 }
 
-// unlinked says what a program must not link when it imports a package, not even through other packages.
-var unlinked = map[string][]string{
-	"":                   {moduleMsgpack, modulePgx, modulePq, "database/sql", moduleTestify, moduleGoleak},
-	"emitter":            {moduleMsgpack, modulePgx, modulePq, "database/sql", moduleTestify, moduleGoleak},
-	"postgres/pgxdriver": {modulePq, moduleTestify},
-	"postgres/pqdriver":  {modulePgx, moduleTestify},
-	"conformance":        {moduleMsgpack, modulePgx, modulePq, moduleTestify, moduleGoleak},
-	"socketio":           {moduleMsgpack, modulePgx, modulePq, "database/sql", moduleTestify, moduleGoleak},
+// others are the modules and the package that a program without a driver must not link.
+var others = []string{
+	moduleMsgpack, modulePgx, modulePq, moduleRedis, moduleNATS, databaseSQL, moduleTestify, moduleGoleak,
 }
 
-// Modules whose packages unlinked names.
+// unlinked says what a program must not link when it imports a package, not even through other packages.
+var unlinked = map[string][]string{
+	"":                   others,
+	"bridge":             others,
+	"emitter":            others,
+	"postgres/pgxdriver": {modulePq, moduleRedis, moduleNATS, moduleTestify},
+	"postgres/pqdriver":  {modulePgx, moduleRedis, moduleNATS, moduleTestify},
+	"redis/redisdriver":  {moduleMsgpack, modulePgx, modulePq, moduleNATS, databaseSQL, moduleTestify, moduleGoleak},
+	"redis/streamsdriver": {
+		moduleMsgpack, modulePgx, modulePq, moduleNATS, databaseSQL, moduleTestify, moduleGoleak,
+	},
+	"nats/natsdriver": {moduleMsgpack, modulePgx, modulePq, moduleRedis, moduleTestify, moduleGoleak},
+	"nats/natsstore":  {moduleMsgpack, modulePgx, modulePq, moduleRedis, moduleTestify, moduleGoleak},
+	"conformance":     {moduleMsgpack, modulePgx, modulePq, moduleRedis, moduleNATS, moduleTestify, moduleGoleak},
+	"socketio":        others,
+}
+
+// Modules whose packages unlinked names, and a package.
 const (
 	modulePgx     = "github.com/jackc/..."
 	modulePq      = "github.com/lib/..."
+	moduleNATS    = "github.com/nats-io/..."
+	moduleRedis   = "github.com/redis/..."
 	moduleTestify = "github.com/stretchr/..."
 	moduleMsgpack = "github.com/vmihailenco/..." // the judge in the tests of codec/jsonmsgpack
 	moduleGoleak  = "go.uber.org/goleak"
+	databaseSQL   = "database/sql"
 )
 
 // listed is a package as go list describes it.

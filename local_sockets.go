@@ -35,6 +35,30 @@ type LocalSockets interface {
 	ServerSideEmit(args Args, reply func(Value))
 }
 
+// RoomSockets is a LocalSockets that says which rooms have sockets, such as Registry. In a dialect whose rooms have
+// channels of their own (redissharded.Dynamic), Cluster.Namespace needs one.
+type RoomSockets interface {
+	LocalSockets
+	// WatchRooms calls w.RoomCreated for each room that has a socket, and then, until stop is called, for each that
+	// gets its first one; and w.RoomDeleted for each that loses its last one, all in the order of the changes. A method
+	// that makes sockets join rooms calls w.Await with these rooms before it returns, without a lock; one that makes
+	// sockets leave rooms calls it with none.
+	WatchRooms(w RoomWatcher) (stop func())
+}
+
+// RoomWatcher gets to know which rooms of a RoomSockets have sockets. It is safe for concurrent use.
+type RoomWatcher = interface {
+	// RoomCreated says that a room has got its first socket. It calls nothing and does not block: the caller may hold a
+	// lock.
+	RoomCreated(room string)
+	// RoomDeleted says that a room has lost its last socket. See RoomCreated.
+	RoomDeleted(room string)
+	// Await returns when what other nodes send to each of rooms from now on arrives, for a room that has sockets. While
+	// the node has no session, Await returns at once: what is lost then is reported as a gap. Errors go to
+	// Config.ErrorHandler.
+	Await(rooms ...string)
+}
+
 // Socket is one connected client of a Registry. Its methods are called from any goroutine and must not block: a server
 // queues what it sends, and drops events of a client that does not keep up, or disconnects it.
 type Socket = interface {
@@ -67,6 +91,7 @@ type DescribedSocket interface {
 //
 //	Args  Args  // the event's name and its arguments: AppendJSON returns JSON, Decode the arguments
 //	Flags Flags // how to send it
+//	Position Position // its place in the log of the namespace, or zero
 type Packet = core.Packet
 
 // Selector selects sockets: those in at least one of Rooms (all sockets if there are none), but not those in one of
@@ -74,6 +99,7 @@ type Packet = core.Packet
 //
 //	Rooms  []string
 //	Except []string
+//	Position Position // of the change in the log of the namespace, for LocalSockets; it selects nothing
 type Selector = core.Selector
 
 // SocketInfo is what a node tells others about one of its sockets. Its fields:

@@ -27,6 +27,9 @@ func namespaceOf(ns *core.Namespace) *Namespace {
 // Name returns the namespace's name, such as "/chat".
 func (ns *Namespace) Name() string { return ns.core.Name() }
 
+// Channel returns the name of the namespace's channel on the bus, "<prefix>#<namespace>". It is the same on all nodes.
+func (ns *Namespace) Channel() string { return ns.core.Channel() }
+
 // UID returns the id by which the peers know this node in this namespace.
 func (ns *Namespace) UID() string { return ns.core.UID() }
 
@@ -71,6 +74,9 @@ func (ns *Namespace) Volatile() Target { return ns.Target.Volatile() }
 // Compress selects all sockets, and sets whether the event is compressed on its way to the clients.
 func (ns *Namespace) Compress(compress bool) Target { return ns.Target.Compress(compress) }
 
+// Relayed selects all sockets, and marks events as coming from another cluster. See Target.Relayed.
+func (ns *Namespace) Relayed() Target { return ns.Target.Relayed() }
+
 // Timeout selects all sockets, and limits how long requests wait for answers. See Target.Timeout.
 func (ns *Namespace) Timeout(d time.Duration) Target { return ns.Target.Timeout(d) }
 
@@ -85,6 +91,9 @@ func (ns *Namespace) Emit(ctx context.Context, event string, args ...any) error 
 func (ns *Namespace) EmitAsync(event string, args ...any) error {
 	return ns.Target.EmitAsync(event, args...)
 }
+
+// Forward sends a packet of another cluster to all sockets, marked with Relayed. See Target.Forward.
+func (ns *Namespace) Forward(p *Packet) error { return ns.Target.Forward(p) }
 
 // EmitWithAck sends an event to all sockets and returns their acknowledgements, one value for each socket. If not all
 // answer in time, it returns those that came and a *PartialError. See Target.EmitWithAck.

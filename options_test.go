@@ -15,7 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/bridge"
 	"github.com/backplane-go/backplane/core"
+	"github.com/backplane-go/backplane/dialect/legacy"
+	"github.com/backplane-go/backplane/dialect/redisclassic"
+	"github.com/backplane-go/backplane/dialect/redissharded"
+	"github.com/backplane-go/backplane/dialect/redisstreams"
 	"github.com/backplane-go/backplane/emitter"
 	"github.com/backplane-go/backplane/postgres"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
@@ -49,16 +54,37 @@ func fields(of any) []string {
 	return names
 }
 
+// fieldsIn are those of a struct in another module, which this one cannot import.
+func fieldsIn(t *testing.T, dir, name string) (names []string) {
+	t.Helper()
+	for _, typ := range documentation(t, dir).Types {
+		if typ.Name != name {
+			continue
+		}
+		for _, f := range typ.Decl.Specs[0].(*ast.TypeSpec).Type.(*ast.StructType).Fields.List {
+			for _, n := range f.Names {
+				names = append(names, n.Name)
+			}
+		}
+	}
+	return names
+}
+
 func TestOptionsTablesHaveEveryField(t *testing.T) {
-	for i, config := range []any{
-		backplane.Config{}, postgres.Config{}, pgxdriver.Config{}, emitter.Config{},
-		socketio.Config{}, socketio.Recovery{},
+	for i, want := range [][]string{
+		fields(backplane.Config{}), fields(postgres.Config{}), fields(pgxdriver.Config{}),
+		fieldsIn(t, "redis/redisdriver", "Config"), fieldsIn(t, "redis/streamsdriver", "Config"),
+		fieldsIn(t, "nats/natsdriver", "Config"), fieldsIn(t, "nats/natsstore", "Config"), fields(emitter.Config{}),
+		fields(bridge.Config{}),
+		fields(socketio.Config{}), fields(socketio.Recovery{}), fields(socketio.RecoveryMemory{}),
+		fields(legacy.Dialect{}), fields(redisclassic.Dialect{}), fields(redissharded.Dialect{}),
+		fields(redisstreams.Dialect{}),
 	} {
 		var names []string
 		for _, o := range options(t, i+1) {
 			names = append(names, o.field)
 		}
-		require.Equal(t, fields(config), names, "the page lists the fields of %T in their order", config)
+		require.Equal(t, want, names, "table %d of the page lists the fields in their order", i+1)
 	}
 }
 
@@ -76,7 +102,7 @@ func TestOptionsTableHasTheDefaults(t *testing.T) {
 			require.Equal(t, value.Int(), size(t, o.text), o.field)
 		case value.Kind() == reflect.String && value.String() != "":
 			require.Equal(t, value.String(), o.text, o.field)
-		case o.field == "Codec":
+		case o.field == "Dialect":
 			require.Equal(t, value.Elem().Type().String(), o.text, o.field)
 		default:
 			continue

@@ -27,7 +27,7 @@ type RegistryConfig struct {
 // Socket.IO's in-memory adapter. It is safe for concurrent use, and holds no lock while it delivers.
 type Registry struct{ core *core.Registry }
 
-var _ LocalSockets = (*Registry)(nil)
+var _ RoomSockets = (*Registry)(nil)
 
 // NewRegistry returns an empty registry.
 func NewRegistry(config RegistryConfig) *Registry {
@@ -42,6 +42,16 @@ func (r *Registry) Configure(change func(*RegistryConfig)) {
 
 // Add adds a socket, in the room of its id and in rooms. It replaces a socket with the same id, which leaves its rooms.
 func (r *Registry) Add(socket Socket, rooms ...string) { r.core.Add(socket, rooms...) }
+
+// Enter is Add, except that the functions of RegistryConfig are called by the function that it returns, or meanwhile on
+// another goroutine. A server can so add a socket while it holds a lock.
+func (r *Registry) Enter(socket Socket, rooms ...string) (events func()) {
+	return r.core.Enter(socket, rooms...)
+}
+
+// WatchRooms implements RoomSockets. Cluster.Namespace calls it if the dialect needs it. Then Add, JoinID and the other
+// methods with which sockets join rooms return when events that other nodes send to these rooms from now on arrive.
+func (r *Registry) WatchRooms(w RoomWatcher) (stop func()) { return r.core.WatchRooms(w) }
 
 // Remove removes this socket, which leaves all its rooms. It reports whether the socket was there. Another socket
 // that has replaced it under the same id stays.

@@ -33,6 +33,10 @@ func (t Target) Volatile() Target { return Target{t.core.Volatile()} }
 // Compress sets whether the event is compressed on its way to the clients, if the server can choose that.
 func (t Target) Compress(compress bool) Target { return Target{t.core.Compress(compress)} }
 
+// Relayed marks events as coming from another cluster, so that bridges do not pass them on again. Nodes treat them like
+// any others.
+func (t Target) Relayed() Target { return Target{t.core.Relayed()} }
+
 // Timeout limits how long EmitWithAck, Acks, FetchSockets and ServerSideEmitWithAck wait for answers, instead of
 // Config.RequestTimeout. Other nodes get it in whole milliseconds. 0 means that no time is left: nothing is sent, and
 // the error is ErrTimeout. With a negative duration all methods of the Target do nothing and return a *ConfigError.
@@ -52,6 +56,10 @@ func (t Target) Timeout(d time.Duration) Target { return Target{t.core.Timeout(d
 // Target that take a context. The node does not wait for programs that are not nodes, such as one that reads the bus;
 // package emitter always waits.
 //
+// With Config.Log, Emit returns when the event is kept, also without peers. No node misses it then. The sockets of this
+// process get it when it comes back from the log, or at once if it is known not to be kept: see OrderCluster. Volatile
+// events, and those of a Local target, are not kept.
+//
 // Arguments are values that JSON can express; []byte, at any depth, is sent as binary.
 func (t Target) Emit(ctx context.Context, event string, args ...any) error {
 	return t.core.Emit(ctx, event, args...)
@@ -61,6 +69,11 @@ func (t Target) Emit(ctx context.Context, event string, args ...any) error {
 // ErrQueueFull if too many messages already wait. Events of one goroutine keep their order, whether they are sent
 // with Emit or with EmitAsync.
 func (t Target) EmitAsync(event string, args ...any) error { return t.core.EmitAsync(event, args...) }
+
+// Forward sends a packet that a LocalSockets of another cluster has received: its event and its flags as they are, and
+// marked with Relayed. The flags of the Target have no effect. Forward does not wait, and returns the errors of
+// EmitAsync. It does not decode the event. Package bridge uses it.
+func (t Target) Forward(p *Packet) error { return t.core.Forward(p) }
 
 // EmitWithAck sends an event to the selected sockets and returns their acknowledgements in the order in which they
 // arrive, one value for each socket: the first argument of its acknowledgement. Value.All has all arguments; of a

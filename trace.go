@@ -33,6 +33,8 @@ type Trace struct {
 	PeerJoined func(nsp, uid string)
 	// PeerLeft is called when a peer has closed, or (expired) has sent no heartbeat for too long.
 	PeerLeft func(nsp, uid string, expired bool)
+	// Replayed is called when a node with a log has passed on what it had missed.
+	Replayed func(ReplayInfo)
 }
 
 // Stats are counters since the cluster was opened.
@@ -63,4 +65,11 @@ type Stats struct {
 	AttachmentReads uint64
 	// SessionsLost counts how often the node became deaf.
 	SessionsLost uint64
+	// Replayed counts messages that were read from the log because the node had missed them.
+	Replayed uint64
+	// Holes counts how often a message arrived from a log without the one before it.
+	Holes uint64
+	// Unkept counts messages of emitters and of nodes of this library that were not kept, although this node has a log
+	// for their namespace. They were delivered.
+	Unkept uint64
 }

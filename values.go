@@ -19,6 +19,7 @@ type Value = codec.Value
 //	Compress             *bool         // if not nil, whether the packet is compressed
 //	Timeout              time.Duration // how long to wait for acknowledgements; 0: the receiver's default
 //	ExpectSingleResponse bool          // the requester wants the value of the only client, not a list
+//	Relayed              bool          // a bridge has brought the packet from another cluster
 type Flags = codec.Flags
 
 // NewValue encodes one value, for example for DescribedSocket. It returns a *codec.EncodeError if JSON cannot express

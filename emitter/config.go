@@ -4,7 +4,8 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/jsonmsgpack"
+	"github.com/backplane-go/backplane/dialect"
+	"github.com/backplane-go/backplane/dialect/standard"
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
@@ -35,8 +36,17 @@ type Config struct {
 	// drivers are. Otherwise there is no store, and sending a message that is too large for the bus is an
 	// error. The drivers create their table in Prepare, which every node calls and the emitter does not.
 	Store Store
+	// Log makes the log of the cluster keep what the emitter sends, as it keeps what nodes send: everything but
+	// volatile events. It is for clusters that have a log (core.Config.Log). The bus must be a transport.Appender, as
+	// the drivers, memory.Hub and the transactions of the drivers are. In a transaction, messages wait in the outbox of
+	// the log after the commit, until a node moves them: see postgres.Tx.Append. Nil: nothing is kept.
+	Log *LogConfig
 	// Codec encodes messages. It must be the cluster's. Default: jsonmsgpack.Codec, which Node.js understands.
 	Codec codec.Codec
+	// Dialect is the wire format of the cluster. Default: standard.Dialect, that of Node.js's
+	// @socket.io/postgres-adapter. In legacy.Dialect, that of socket.io-adapter-postgres, only Emit has a message; all
+	// else returns an *UnsupportedError.
+	Dialect dialect.Dialect
 	// ChannelPrefix starts the name of every channel (Node.js: channelPrefix). It must be the cluster's. Default:
 	// "socket.io".
 	ChannelPrefix string
@@ -63,9 +73,10 @@ func (c Config) withDefaults() Config {
 	if c.Store == nil {
 		c.Store, _ = c.Bus.(Store)
 	}
-	if c.Codec == nil {
-		c.Codec = jsonmsgpack.Codec{}
+	if c.Dialect == nil {
+		c.Dialect = standard.Dialect{}
 	}
+	c.Log = c.Log.withDefaults()
 	if c.ChannelPrefix == "" {
 		c.ChannelPrefix = "socket.io"
 	}
@@ -90,13 +101,8 @@ func (c Config) validate() error {
 	case c.PublishTimeout < 0:
 		return &ConfigError{Field: "PublishTimeout", Reason: "is negative"}
 	}
-	if err := wire.CheckSecrets(c.Secret, nil); err != nil {
+	if err := c.Log.validate(c); err != nil {
 		return err
 	}
-	limits := c.Bus.Limits()
-	if err := wire.CheckPrefix(c.ChannelPrefix, limits); err != nil {
-		return err
-	}
-	_, err := wire.Channel(c.ChannelPrefix, namespace(c.Namespace), limits)
-	return err
+	return wire.CheckSecrets(c.Secret, nil)
 }

@@ -16,6 +16,13 @@
 //
 //	err = e.With(pgxdriver.InTx(tx)).To("orders").Emit(ctx, "order.created", order)
 //
+// # A log
+//
+// If the cluster has a log, Config.Log makes it keep what the emitter sends. Nodes that were deaf and clients that come
+// back then get these messages, too. In a transaction, the messages go to the outbox of the log: the transaction takes
+// no lock for which others wait, and sends no notification. A node moves them into the log within about 50 ms after
+// the commit.
+//
 // # Delivery
 //
 // If each call begins after the previous one has returned, the messages of an emitter arrive in the order of the
@@ -26,6 +33,7 @@
 //
 //   - emitter.go: Emitter, New and With; config.go: Config, Publisher, Store and Transaction; errors.go: the
 //     errors
+//   - log.go: LogConfig, and which messages are kept
 //   - target.go: Target, Emit and changes of rooms; batch.go: Batch
 //   - publisher.go: the queue for the bus, with the group commit of internal/groupcommit
 package emitter

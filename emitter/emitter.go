@@ -2,12 +2,14 @@ package emitter
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"reflect"
 	"strings"
 	"sync/atomic"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/dialect"
 	"github.com/backplane-go/backplane/internal/wire"
 )
 
@@ -19,6 +21,8 @@ type Emitter struct {
 
 	config    Config
 	publisher *publisher
+	err       error // why the emitter cannot send
+	route     atomic.Pointer[route]
 	nonces    *nonces // shared with the emitters that With returns
 }
 
@@ -28,8 +32,15 @@ func New(config Config) (*Emitter, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	e := &Emitter{config: config, publisher: newPublisher(config), nonces: newNonces()}
+	e := &Emitter{config: config, nonces: newNonces()}
 	e.Target = Target{sink: e, nsp: namespace(config.Namespace)}
+	var err error
+	if e.publisher, err = newPublisher(config); err == nil {
+		_, err = e.channel(e.nsp, &codec.Envelope{})
+	}
+	if err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 
@@ -51,7 +62,13 @@ func (e *Emitter) With(bus Publisher) *Emitter {
 	if nonces == nil { // of the zero Emitter
 		nonces = newNonces()
 	}
-	with := &Emitter{config: config, publisher: newPublisher(config), nonces: nonces}
+	with := &Emitter{config: config, nonces: nonces}
+	var err error
+	if with.err = config.Log.validate(config); with.err != nil {
+		config.Log = nil
+	}
+	with.publisher, err = newPublisher(config)
+	with.err = errors.Join(with.err, err)
 	with.Target = e.Target
 	with.Target.sink = with
 	return with
@@ -79,23 +96,47 @@ type sink interface {
 // encode encodes env. send is false if there is an error, or if the message selects no sockets. Such a message
 // is encoded too, to find errors in it.
 func (e *Emitter) encode(nsp string, env *codec.Envelope) (o wire.Outgoing, send bool, err error) {
-	if e.config.Bus == nil {
+	switch {
+	case e.config.Bus == nil:
 		return o, false, &ConfigError{Field: "Bus", Reason: "is nil"}
-	}
-	channel, err := wire.Channel(e.config.ChannelPrefix, nsp, e.config.Bus.Limits())
-	if err != nil {
-		return o, false, err
+	case e.err != nil:
+		return o, false, e.err
 	}
 	nobody := env.Opts.Nobody
 	env.Opts.Nobody = false
 	env.UID, env.NSP = codec.EmitterUID, nsp
+	channel, err := e.channel(nsp, env)
+	if err != nil {
+		return o, false, err
+	}
 	if e.publisher.sender.Serial {
 		env.Nonce = e.nonces.next()
 	}
 	if o, err = e.publisher.sender.Wire.Outgoing(channel, env); err == nil && nobody {
 		o.Release()
 	}
+	o.Keep = e.config.Log.keeps(nsp, env)
 	return o, err == nil && !nobody, err
+}
+
+// route is the route of a namespace. The emitter keeps that of the namespace that it used last.
+type route struct {
+	nsp string
+	dialect.Route
+}
+
+// channel returns the channel of a message to a namespace.
+func (e *Emitter) channel(nsp string, env *codec.Envelope) (string, error) {
+	r := e.route.Load()
+	if r == nil || r.nsp != nsp {
+		to, err := e.publisher.sender.Wire.Namespace(nsp, codec.EmitterUID)
+		if err != nil {
+			return "", err
+		}
+		r = &route{nsp, to}
+		e.route.Store(r)
+	}
+	return r.Channel(env), nil
 }
 
 // send sends env.

@@ -30,6 +30,9 @@ type (
 	ReservedEventError = fault.ReservedEventError
 	// OpError is returned when the bus or the store did not accept a message.
 	OpError = fault.OpError
+	// UnsupportedError is returned for an operation for which the dialect of the cluster has no message. Nothing was
+	// sent.
+	UnsupportedError = fault.UnsupportedError
 )
 
 // BatchError is returned by Batch.Send when not all messages were sent.

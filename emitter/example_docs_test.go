@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/backplane-go/backplane/emitter"
@@ -49,6 +50,14 @@ func cheatSheet(ctx context.Context, pool *pgxpool.Pool, socketID string) error 
 		// to the servers
 		e.ServerSideEmit(ctx, "rehash", 1),
 	)
+}
+
+func sendKept(ctx context.Context, pool *pgxpool.Pool) error {
+	e, err := emitter.New(emitter.Config{Bus: pgxdriver.New(pool), Log: &emitter.LogConfig{}})
+	if err != nil {
+		return err
+	}
+	return e.To("orders").Emit(ctx, "order.created", 1)
 }
 
 // Many messages in one round trip.
@@ -108,6 +117,16 @@ func createOrder(ctx context.Context, pool *pgxpool.Pool, e *emitter.Emitter, or
 		return err
 	}
 	return tx.Commit(ctx)
+}
+
+// The whole transaction in one round trip.
+func createOrderInABatch(ctx context.Context, pool *pgxpool.Pool, e *emitter.Emitter, order order) error {
+	batch := &pgx.Batch{} // a transaction of its own, unless tx.SendBatch sends it
+	batch.Queue("INSERT INTO orders (id, room) VALUES ($1, $2)", order.ID, order.Room)
+	if err := e.With(pgxdriver.InBatch(batch)).To(order.Room).Emit(ctx, "order.created", order); err != nil {
+		return err
+	}
+	return pool.SendBatch(ctx, batch).Close()
 }
 
 // The same with database/sql.

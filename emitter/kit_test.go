@@ -182,20 +182,26 @@ func (c *client) put(event string) {
 // expect checks that exactly these events arrive next at c.
 func (c *client) expect(events ...string) {
 	c.a.Helper()
+	for i, want := range events {
+		if got := c.receive(); got != want {
+			c.a.Fatalf("event %d of %d is %.200s, want %.200s", i, len(events), got, want)
+		}
+	}
+}
+
+// receive waits for the next event.
+func (c *client) receive() string {
+	c.a.Helper()
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
-	for i, want := range events {
-		got, ok := c.next()
-		for !ok {
-			select {
-			case <-c.changed:
-			case <-timeout.C:
-				c.a.Fatalf("event %d of %d, %.80s, did not arrive", i, len(events), want)
-			}
-			got, ok = c.next()
+	for {
+		if got, ok := c.next(); ok {
+			return got
 		}
-		if got != want {
-			c.a.Fatalf("event %d of %d is %.200s, want %.200s", i, len(events), got, want)
+		select {
+		case <-c.changed:
+		case <-timeout.C:
+			c.a.Fatal("an event did not arrive")
 		}
 	}
 }

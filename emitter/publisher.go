@@ -55,19 +55,20 @@ func (p *publisher) recycle(d *delivery) {
 	p.deliveries.Put(d)
 }
 
-func newPublisher(config Config) *publisher {
+func newPublisher(config Config) (*publisher, error) {
 	if config.Bus == nil {
-		return &publisher{sender: &wire.Sender{}}
+		return &publisher{sender: &wire.Sender{}}, nil
 	}
-	sender := &wire.Sender{
-		Wire: wire.New(wire.Config{Codec: config.Codec, Store: config.Store, Limits: config.Bus.Limits(),
-			Threshold: config.PayloadThreshold, MaxMessageBytes: config.MaxMessageBytes,
-			Secrets: [][]byte{config.Secret}}),
-		Bus: config.Bus, Timeout: config.PublishTimeout,
+	w, err := wire.New(wire.Config{Dialect: config.Dialect, Codec: config.Codec, Prefix: config.ChannelPrefix,
+		Bus: config.Bus, Store: config.Store, Limits: config.Bus.Limits(), Threshold: config.PayloadThreshold,
+		MaxMessageBytes: config.MaxMessageBytes, Retention: config.retention(), Secrets: [][]byte{config.Secret}})
+	if err != nil {
+		return &publisher{sender: &wire.Sender{}}, err
 	}
+	sender := &wire.Sender{Wire: w, Bus: config.Bus, Log: config.appender(), Timeout: config.PublishTimeout}
 	if _, ok := config.Bus.(Transaction); ok {
 		sender.Serial, sender.Timeout, sender.Store = true, 0, config.Store
-		return &publisher{sender: sender}
+		return &publisher{sender: sender}, nil
 	}
 	spawn := func(f func()) { go f() }
 	p := &publisher{sender: sender, storer: wire.NewStorer(sender.Wire, config.Store, config.PublishTimeout, spawn)}
@@ -75,7 +76,7 @@ func newPublisher(config Config) *publisher {
 		Publisher: p, Capacity: groupcommit.Capacity{MaxItems: math.MaxInt, MaxBytes: math.MaxInt},
 		Limit: sender.Timeout + wire.Grace, Spawn: spawn, Stuck: &OpError{Op: "publish", Err: wire.ErrStuck},
 	})
-	return p
+	return p, nil
 }
 
 // publishOne publishes one message.
