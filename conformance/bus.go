@@ -34,6 +34,14 @@ type Harness struct {
 	// A call in progress can then only end with its context.
 	Stall func(tb testing.TB, bus transport.Bus) (resume func())
 
+	// Foreign shows a name in the roster of bus, as another program does, until leave is called. It is only for
+	// a bus that is a transport.Roster.
+	Foreign func(tb testing.TB, bus transport.Bus, name string) (leave func())
+
+	// SeverEntries breaks the connections of all entries of bus, as Sever does those of its sessions. It is only
+	// for a bus that is a transport.Roster.
+	SeverEntries func(tb testing.TB, bus transport.Bus)
+
 	// Leftovers lists what closed sessions have left outside this process, such as connections or temporary
 	// queues: one line each, empty if nothing is left. The suite calls it repeatedly until the list is empty or
 	// Patience has passed.
@@ -112,6 +120,10 @@ func busChecks() []check[*busChecker] {
 		concurrencyChecks,
 		closeChecks,
 		busCloseChecks,
+		prefixChecks,
+		counterChecks,
+		rosterChecks,
+		rosterEndChecks,
 		severChecks,
 		outageChecks,
 		lossChecks,

@@ -72,6 +72,19 @@ func (c *busChecker) operations(bus transport.Bus) []operation {
 			return s.(transport.MultiListener).ListenAll(ctx, c.channel("b"), c.channel("c"))
 		}), true})
 	}
+	if r, ok := bus.(transport.Roster); ok {
+		all = append(all, operation{"Enter", func() func(context.Context) error {
+			return func(ctx context.Context) error {
+				e, err := r.Enter(ctx, c.channel("entry"))
+				if err == nil {
+					c.closeAtEnd(e.Close)
+				}
+				return err
+			}
+		}, true}, operation{"Entries", func() func(context.Context) error {
+			return func(ctx context.Context) error { _, err := r.Entries(ctx, c.channel("entry")); return err }
+		}, true})
+	}
 	return all
 }
 

@@ -17,6 +17,10 @@ func callsEndWithTheirContext(c *busChecker) {
 	bus, closing := c.newBus(), c.newBus()
 	c.publish(closing, c.message("nobody's", "opens the connection, if the bus has one"))
 	sessions := []transport.Session{c.open(bus, "a"), c.open(bus)}
+	var entry transport.Entry
+	if r, ok := bus.(transport.Roster); ok {
+		entry = c.enter(r, "open")
+	}
 	type prepared struct {
 		operation
 		// The next is called if the one before returned the timeout of a connection with the same deadline.
@@ -63,6 +67,9 @@ func callsEndWithTheirContext(c *busChecker) {
 		}
 	}
 	closers := []func(context.Context) error{sessions[0].Close, sessions[1].Close}
+	if entry != nil {
+		closers = append(closers, entry.Close)
+	}
 	if closer, ok := closing.(transport.Closer); ok {
 		closers = append(closers, closer.Close)
 	}

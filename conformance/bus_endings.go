@@ -16,10 +16,10 @@ const sessionsAtOnce = 10
 // endingRepeats returns how many sessions end in each way before the check looks for leaks.
 func (c *busChecker) endingRepeats() int { return c.affordableRounds(100, 20, c.scale(40, 200)) }
 
-// ending is one of the ways in which sessions end.
+// ending is one of the ways in which sessions, or entries of a roster, end.
 type ending struct {
 	name string
-	// endSessions ends n sessions in this way.
+	// endSessions ends n sessions, or entries, in this way.
 	endSessions func(n int)
 }
 

@@ -30,13 +30,19 @@ type resource struct {
 }
 
 func sessionsLeakNothing(c *busChecker) {
+	c.expectNoLeaks(func() []ending { return c.endings(c.newBus()) }, c.endingRepeats())
+}
+
+// expectNoLeaks fails the check if endings leave goroutines or files behind. Each ending is repeated often
+// times, and that several times.
+func (c *busChecker) expectNoLeaks(endings func() []ending, often int) {
+	c.Helper()
 	// What every round leaves behind is a leak. What only the first ones leave may be a pool that has warmed
 	// up.
 	const attempts = 5
 	count, done := c.trackGoroutines()
 	defer done()
-	often := c.endingRepeats()
-	for _, e := range c.endings(c.newBus()) {
+	for _, e := range endings() {
 		e.endSessions(1)
 		resources := []*resource{{name: "goroutines", count: count},
 			{name: "open files and connections", count: openFiles}}

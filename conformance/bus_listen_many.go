@@ -22,6 +22,9 @@ var listenManyChecks = []check[*busChecker]{
 	{"ListenAllTakesOneRoundTrip", "transport.MultiListener.ListenAll",
 		"ListenAll takes about as long as one Listen, however many channels there are. A node with thousands of " +
 			"namespaces receives nothing until it listens to all of them again.", listenAllTakesOneRoundTrip},
+	{"UnlistenAllStopsEach", "transport.MultiUnlistener.UnlistenAll",
+		"UnlistenAll (transport.MultiUnlistener) has the effect of Unlisten for each channel, and no other: a node " +
+			"leaves the channels of rooms this way. Afterwards it may listen to them again.", unlistenAllStopsEach},
 }
 
 // channelBatch is how many channels a check publishes on before it receives: a bus need not buffer many more
@@ -123,6 +126,46 @@ func listenAllListensToEach(c *busChecker) {
 	c.unlisten(s, "a")
 	c.publish(one, c.message("a", "not heard"))
 	c.expectNothing(one, s, "b", "ListenAll with a channel twice, and again, Unlisten, Publish")
+}
+
+func unlistenAllStopsEach(c *busChecker) {
+	one, two := c.newBus(), c.newBus()
+	s := c.open(two)
+	multi, ok := s.(transport.MultiUnlistener)
+	if !ok {
+		c.Skip("the session does not implement transport.MultiUnlistener")
+	}
+	unlistenAll := func(channels ...string) {
+		names := make([]string, len(channels))
+		for i, channel := range channels {
+			names[i] = c.channel(channel)
+		}
+		c.must(fmt.Sprintf("UnlistenAll of %d channels", len(names)),
+			func(ctx context.Context) error { return multi.UnlistenAll(ctx, names...) })
+	}
+	unlistenAll()
+	channels := manyNames(c.affordableRounds(1, 20, 300))
+	for _, channel := range channels {
+		c.listen(s, channel)
+	}
+	odd := func(i int) bool { return i%2 == 1 }
+	for _, start := range []int{0, 1} { // a channel twice, and channels that the session does not listen to
+		left := []string{"never", channels[1], channels[1]}
+		for i := range channels {
+			if odd(i) && i > start {
+				left = append(left, channels[i])
+			}
+		}
+		unlistenAll(left...)
+		called := fmt.Sprintf("UnlistenAll of %d channels, Publish on each", len(left))
+		c.expectEachChannel(one, s, called, channels, odd)
+	}
+	for i, channel := range channels {
+		if odd(i) {
+			c.listen(s, channel)
+		}
+	}
+	c.expectEachChannel(one, s, "UnlistenAll, Listen again, Publish on each", channels, nil)
 }
 
 // listenAllTakesOneRoundTrip compares times: only a bus whose server is far away takes clearly longer for many

@@ -139,6 +139,13 @@ func stalledMutants() (all []mutant[conformance.Harness]) {
 					return s.Session.Close(ctx)
 				}
 			}),
+		breaksEntry(check, "tells the server before it closes an entry, without looking at the context",
+			func(t *testing.T, b *bus, e *entry) {
+				e.close = func(ctx context.Context) error {
+					_, _ = b.Hub.Entries(t.Context(), "")
+					return e.Entry.Close(ctx)
+				}
+			}),
 		breaks(check, "the bus sends a last message before it closes, without looking at the context",
 			func(t *testing.T, b *bus) {
 				b.closer = true
@@ -160,7 +167,7 @@ func slowCallMutants() (all []mutant[conformance.Harness]) {
 			return h
 		}})
 	}
-	for _, name := range []string{"Publish", "Open", "Listen", "Unlisten"} {
+	for _, name := range []string{"Publish", "Open", "Listen", "Unlisten", "Enter", "Entries"} {
 		unstalled(name+" takes 60 ms without looking at its context", func(_ *testing.T, b *bus) {
 			methodNamed(name).wrap(b, func(ctx context.Context, call func(context.Context) error) error {
 				time.Sleep(long)

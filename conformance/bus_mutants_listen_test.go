@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -179,6 +180,18 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 				}
 				return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
 			}),
+		breaksUnlistenAll("forgets the last channel", func(channels []string) []string {
+			return channels[:max(0, len(channels)-1)]
+		}),
+		breaksUnlistenAll("leaves the first channel only", func(channels []string) []string {
+			return channels[:min(len(channels), 3)]
+		}),
+		breaksUnlistenAll("leaves another channel, too", func(channels []string) []string {
+			if len(channels) == 0 {
+				return nil
+			}
+			return append(slices.Clone(channels), strings.Replace(channels[1], "2", "3", 1))
+		}),
 		breaks("ListenAllListensToEach", "delivers a message once per listed channel", func(t *testing.T, b *bus) {
 			b.session = func(s *session) {
 				listed := make(map[string]int)
@@ -247,6 +260,20 @@ var listenMutants = slices.Concat(nthListenMutants(), nthUnlistenMutants(), list
 			}
 		}),
 	})
+
+// breaksUnlistenAll returns a mutant whose UnlistenAll leaves other channels.
+func breaksUnlistenAll(bug string, others func(channels []string) []string) mutant[conformance.Harness] {
+	return breaksSession("UnlistenAllStopsEach", bug, func(_ *testing.T, s *session) {
+		s.unlistenAll = func(ctx context.Context, channels []string) error {
+			for _, channel := range others(channels) {
+				if err := s.Session.Unlisten(ctx, channel); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	})
+}
 
 // breaksListenAll returns a mutant with another ListenAll.
 func breaksListenAll(check, bug string, listenAll func(ctx context.Context, s *session,

@@ -31,6 +31,24 @@ var busMethods = []busMethod{
 	{"Listen", wrapsListen("Listen")},
 	{"Unlisten", wrapsListen("Unlisten")},
 	{"ListenAll", wrapsListen("ListenAll")},
+	{"Enter", func(b *bus, around aroundCall) {
+		b.enter = func(ctx context.Context, name string) (e transport.Entry, err error) {
+			err = around(ctx, func(ctx context.Context) (err error) {
+				e, err = b.Hub.Enter(ctx, name)
+				return err
+			})
+			return e, err
+		}
+	}},
+	{"Entries", func(b *bus, around aroundCall) {
+		b.entries = func(ctx context.Context, prefix string) (infos []transport.EntryInfo, err error) {
+			err = around(ctx, func(ctx context.Context) (err error) {
+				infos, err = b.Hub.Entries(ctx, prefix)
+				return err
+			})
+			return infos, err
+		}
+	}},
 	{"Receive", func(b *bus, around aroundCall) {
 		b.session = func(s *session) {
 			s.receive = func(ctx context.Context) (m transport.Message, err error) {

@@ -217,6 +217,24 @@ func noServerMutants() []mutant[conformance.Harness] {
 	}
 	refused := errors.New("connection refused")
 	return []mutant[conformance.Harness]{
+		breaks(check, "Enter waits for a server", func(_ *testing.T, b *bus) {
+			b.enter = func(ctx context.Context, name string) (transport.Entry, error) {
+				e, err := b.Hub.Enter(ctx, name)
+				if err != nil {
+					<-ctx.Done()
+				}
+				return e, err
+			}
+		}),
+		breaks(check, "Entries returns nobody if there is no server", func(_ *testing.T, b *bus) {
+			b.entries = func(ctx context.Context, prefix string) ([]transport.EntryInfo, error) {
+				infos, err := b.Hub.Entries(ctx, prefix)
+				if ctx.Err() == nil {
+					err = nil
+				}
+				return infos, err
+			}
+		}),
 		opens("Open waits for a server", func(ctx context.Context, _ *bus, _ error) (transport.Session, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()

@@ -30,7 +30,8 @@ func TestBusSuite(t *testing.T) {
 		mutants: slices.Concat(deliveryMutants, orderMutants, volumeMutants, slowMutants, lossMutants, listenMutants,
 			receiveMutants, contextMutants, interruptMutants(), partialPublishMutants, contentMutants, nameMutants,
 			limitMutants,
-			concurrencyMutants, closeMutants, severMutants, outageMutants(), leakMutants()),
+			concurrencyMutants, closeMutants, severMutants, outageMutants(), leakMutants(),
+			rosterMutants, rosterEndMutants, prefixMutants, counterMutants),
 	}.test(t)
 }
 
@@ -77,6 +78,15 @@ func (m *busMedium) harness(change func(b *bus)) conformance.Harness {
 			m.hub.Sever(nil)
 		},
 		SeverPublisher: func(testing.TB, transport.Bus) { m.outages.Add(1) },
+		Foreign: func(tb testing.TB, _ transport.Bus, name string) (leave func()) {
+			e, err := m.hub.EnterForeign(tb.Context(), name)
+			require.NoError(tb, err)
+			return func() { _ = e.Close(context.Background()) }
+		},
+		SeverEntries: func(testing.TB, transport.Bus) {
+			m.outages.Add(1)
+			m.hub.Sever(nil)
+		},
 		NoServer: func(testing.TB) transport.Bus {
 			hub := memory.NewHub()
 			hub.Fail(nil)
@@ -118,6 +128,8 @@ func withMorePatience(m mutant[conformance.Harness]) mutant[conformance.Harness]
 type (
 	publishFunc func(ctx context.Context, msgs ...transport.Message) error
 	channelFunc func(ctx context.Context, channel string) error
+	enterFunc   func(ctx context.Context, name string) (transport.Entry, error)
+	entriesFunc func(ctx context.Context, prefix string) ([]transport.EntryInfo, error)
 	receiveFunc func(ctx context.Context) (transport.Message, error)
 )
 
@@ -127,11 +139,30 @@ type bus struct {
 	outages *atomic.Int32
 	publish publishFunc
 	limits  func() transport.Limits
-	open    func(ctx context.Context) (transport.Session, error)
+	enter   enterFunc
+	entries entriesFunc
+	// entry changes each entry that is entered.
+	entry func(e *entry)
+	open  func(ctx context.Context) (transport.Session, error)
 	// session changes each session that is opened.
 	session func(s *session)
 	closer  bool
 	close   func(ctx context.Context) error
+	// listeners changes the counts of channels.
+	listeners func(channels []string, counts []int) []int
+	// ignoresContext makes Listeners ignore its context.
+	ignoresContext bool
+}
+
+func (b *bus) Listeners(ctx context.Context, channels ...string) ([]int, error) {
+	if b.ignoresContext {
+		ctx = context.WithoutCancel(ctx)
+	}
+	counts, err := b.Hub.Listeners(ctx, channels...)
+	if err == nil && b.listeners != nil {
+		counts = b.listeners(channels, counts)
+	}
+	return counts, err
 }
 
 func (b *bus) Publish(ctx context.Context, msgs ...transport.Message) error {
@@ -164,6 +195,50 @@ func (b *bus) Open(ctx context.Context) (transport.Session, error) {
 	return s, nil
 }
 
+func (b *bus) Enter(ctx context.Context, name string) (transport.Entry, error) {
+	enter := b.Hub.Enter
+	if b.enter != nil {
+		enter = b.enter
+	}
+	inner, err := enter(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	e := &entry{Entry: inner}
+	if b.entry != nil {
+		b.entry(e)
+	}
+	return e, nil
+}
+
+func (b *bus) Entries(ctx context.Context, prefix string) ([]transport.EntryInfo, error) {
+	if b.entries != nil {
+		return b.entries(ctx, prefix)
+	}
+	return b.Hub.Entries(ctx, prefix)
+}
+
+// entry is a correct entry whose parts can be replaced.
+type entry struct {
+	transport.Entry
+	info  func() transport.EntryInfo
+	close func(ctx context.Context) error
+}
+
+func (e *entry) Info() transport.EntryInfo {
+	if e.info != nil {
+		return e.info()
+	}
+	return e.Entry.Info()
+}
+
+func (e *entry) Close(ctx context.Context) error {
+	if e.close != nil {
+		return e.close(ctx)
+	}
+	return e.Entry.Close(ctx)
+}
+
 // closableBus is a bus that is also a transport.Closer.
 type closableBus struct{ *bus }
 
@@ -179,6 +254,7 @@ type session struct {
 	transport.Session
 	listen, unlisten channelFunc
 	listenAll        func(ctx context.Context, channels []string) error
+	unlistenAll      func(ctx context.Context, channels []string) error
 	receive          receiveFunc
 	close            func(ctx context.Context) error
 }
@@ -195,6 +271,18 @@ func (s *session) ListenAll(ctx context.Context, channels ...string) error {
 		return s.listenAll(ctx, channels)
 	}
 	return s.Session.(transport.MultiListener).ListenAll(ctx, channels...)
+}
+
+func (s *session) UnlistenAll(ctx context.Context, channels ...string) error {
+	if s.unlistenAll != nil {
+		return s.unlistenAll(ctx, channels)
+	}
+	for _, channel := range channels {
+		if err := s.Unlisten(ctx, channel); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // listenEach is a ListenAll that calls Listen for each channel.

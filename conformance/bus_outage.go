@@ -15,8 +15,9 @@ var outageChecks = []check[*busChecker]{
 			"on; the Publish after the first error works. A bus that sends again what may have been sent delivers it " +
 			"twice; a bus that says nothing loses it silently.", publishAfterOutage},
 	{"NoServerFailsAtOnce", "transport.Bus.Open",
-		"Open and Publish fail, rather than wait, when the server cannot be reached, with an error that is not a " +
-			"context's error, and leave nothing behind. A node retries, and informs its users in the meantime.",
+		"Open and Publish, and Enter and Entries of a transport.Roster, fail, rather than wait, when the server " +
+			"cannot be reached, with an error that is not a context's error, and leave nothing behind. A node " +
+			"retries, and informs its users in the meantime.",
 		noServerFailsAtOnce},
 }
 
@@ -144,6 +145,19 @@ func noServerFailsAtOnce(c *busChecker) {
 		{name: "Publish two messages without a server", prepare: func() func(context.Context) error {
 			return func(ctx context.Context) error { return bus.Publish(ctx, c.message("a", "1"), c.message("a", "2")) }
 		}},
+	}
+	if r, ok := bus.(transport.Roster); ok {
+		calls = append(calls, operation{name: "Enter without a server", prepare: func() func(context.Context) error {
+			return func(ctx context.Context) error {
+				e, err := r.Enter(ctx, c.channel("a"))
+				if err == nil {
+					c.closeAtEnd(e.Close)
+				}
+				return err
+			}
+		}}, operation{name: "Entries without a server", prepare: func() func(context.Context) error {
+			return func(ctx context.Context) error { _, err := r.Entries(ctx, c.channel("a")); return err }
+		}})
 	}
 	const wanted = "an error soon, and not a context's error"
 	fastest := make([]time.Duration, len(calls))

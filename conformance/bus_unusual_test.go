@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,6 +74,21 @@ func (b *bus) delayCalls(latency time.Duration) {
 			return nil, err
 		}
 		return b.Hub.Open(ctx)
+	}
+	b.enter = func(ctx context.Context, name string) (transport.Entry, error) {
+		if err := travel(ctx); err != nil {
+			return nil, err
+		}
+		return b.Hub.Enter(ctx, name)
+	}
+	b.entries = func(ctx context.Context, prefix string) ([]transport.EntryInfo, error) {
+		if err := travel(ctx); err != nil {
+			return nil, err
+		}
+		return b.Hub.Entries(ctx, prefix)
+	}
+	b.entry = func(e *entry) {
+		e.close = func(ctx context.Context) error { return errors.Join(travel(ctx), e.Entry.Close(ctx)) }
 	}
 	b.session = func(s *session) {
 		to := func(ctx context.Context, f func() error) error {

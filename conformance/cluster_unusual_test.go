@@ -83,6 +83,9 @@ func TestClusterPassesOnUnusualMedia(t *testing.T) {
 		"200msWithoutStore":         {delay: 200 * time.Millisecond, noStore: true, queue: 64},
 		"500ms":                     {delay: 500 * time.Millisecond, queue: 64},
 	} {
+		if raceEnabled && m.limits.Payload > 1<<20 {
+			continue // takes a minute with the race detector; test-norace runs it
+		}
 		t.Run(name, func(t *testing.T) {
 			for _, check := range conformance.ClusterChecks() {
 				t.Run(check, func(t *testing.T) {
@@ -98,6 +101,9 @@ func TestClusterPassesOnUnusualMedia(t *testing.T) {
 
 // TestClusterSoaksOnSlowBus has, among others, 1,000 namespaces that a node listens to again after an outage.
 func TestClusterSoaksOnSlowBus(t *testing.T) {
+	if raceEnabled {
+		t.Skip("takes a minute with the race detector, with which the suite runs on other buses; test-norace runs it")
+	}
 	for _, check := range conformance.ClusterChecks() {
 		t.Run(check, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

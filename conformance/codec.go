@@ -58,7 +58,7 @@ func (h CodecHarness) newSuite(soak bool) *suite { return newSuite("Codec", soak
 
 func codecChecks() []check[*codecChecker] {
 	return slices.Concat(roundTripChecks, dataChecks, numberChecks, codecSizeChecks, forwardChecks, appendChecks,
-		foreignChecks, peekChecks, codecUseChecks)
+		foreignChecks, peekChecks, answerPeekChecks, codecUseChecks)
 }
 
 // forms are the two forms of every message.

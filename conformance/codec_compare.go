@@ -129,8 +129,8 @@ func flagsText(f codec.Flags) string {
 	if f.Compress != nil {
 		compress = fmt.Sprint(*f.Compress)
 	}
-	return fmt.Sprintf("volatile %v, compress %s, timeout %v, expectSingleResponse %v", f.Volatile, compress,
-		f.Timeout, f.ExpectSingleResponse)
+	return fmt.Sprintf("volatile %v, compress %s, timeout %v, expectSingleResponse %v, relayed %v", f.Volatile,
+		compress, f.Timeout, f.ExpectSingleResponse, f.Relayed)
 }
 
 func diffValues(where string, want, got codec.Value) *difference {

@@ -250,13 +250,18 @@ func parsedEnvelopesBelongToCaller(c *codecChecker) {
 		c.expectSame(k.called+", Parse, Parse others, look at the first again", k.s.env, k.env)
 	}
 	for _, k := range all { // the envelopes are the caller's: overwriting them must change nothing
-		for _, list := range [][]string{k.env.Rooms, k.env.Opts.Rooms, k.env.Opts.Except} {
-			for i := range list {
-				list[i] = "overwritten"
-			}
-		}
-		clear(k.env.Sockets)
-		*k.env = codec.Envelope{}
+		overwriteEnvelope(k.env)
 	}
 	c.roundTrip(samples...)
+}
+
+// overwriteEnvelope changes everything that env refers to.
+func overwriteEnvelope(env *codec.Envelope) {
+	for _, list := range [][]string{env.Rooms, env.Opts.Rooms, env.Opts.Except} {
+		for i := range list {
+			list[i] = "overwritten"
+		}
+	}
+	clear(env.Sockets)
+	*env = codec.Envelope{}
 }

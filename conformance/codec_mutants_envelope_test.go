@@ -111,6 +111,9 @@ var envelopeMutants = []mutant[conformance.CodecHarness]{
 			f.ExpectSingleResponse = false
 		}
 	}),
+	writing("OptsRoundTrip", "forgets that a message was relayed", func(env *codec.Envelope) {
+		env.Opts.Flags.Relayed = false
+	}),
 
 	reading("HeadersRoundTrip", "replaces a missing namespace by the main one", func(env *codec.Envelope) {
 		if env.NSP == "" {

@@ -15,14 +15,15 @@ import (
 
 func TestCodecSuite(t *testing.T) {
 	suiteTest[conformance.CodecHarness]{
-		checks: conformance.CodecChecks(),
-		why:    conformance.CodecWhy,
-		run:    conformance.CheckCodec,
+		checks:   conformance.CodecChecks(),
+		why:      conformance.CodecWhy,
+		computes: true,
+		run:      conformance.CheckCodec,
 		good: func(*testing.T) conformance.CodecHarness {
 			return conformance.CodecHarness{Codec: &mutableCodec{}, Golden: golden()}
 		},
 		mutants: slices.Concat(envelopeMutants, dataMutants, numberMutants, codecSizeMutants(), appendMutants,
-			foreignMutants, peekMutants, codecCallMutants(), goldenMutants),
+			foreignMutants, peekMutants, answerPeekMutants, codecCallMutants(), goldenMutants),
 	}.test(t)
 }
 
@@ -50,6 +51,7 @@ type mutableCodec struct {
 	append func(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error)
 	parse  func(p []byte, f codec.Format) (*codec.Envelope, error)
 	peek   func(p []byte, f codec.Format, uid string) bool
+	answer func(p []byte, f codec.Format) *codec.Envelope
 }
 
 func (m *mutableCodec) Append(dst []byte, env *codec.Envelope, f codec.Format) ([]byte, error) {
@@ -71,6 +73,13 @@ func (m *mutableCodec) SentBy(p []byte, f codec.Format, uid string) bool {
 		return m.peek(p, f, uid)
 	}
 	return m.good.SentBy(p, f, uid)
+}
+
+func (m *mutableCodec) PeekAnswer(p []byte, f codec.Format) *codec.Envelope {
+	if m.answer != nil {
+		return m.answer(p, f)
+	}
+	return m.good.PeekAnswer(p, f)
 }
 
 // breaksCodec returns a mutant of a codec.

@@ -18,16 +18,16 @@ type plainCodec struct{}
 
 // plainMessage is an envelope without fields that gob and JSON cannot write.
 type plainMessage struct {
-	Type                                                                      codec.Type
-	UID, NSP, AttachmentID, AttachmentKey, RequesterUID, Process, RequestID   string
-	CloseHash, CloseKey                                                       string
-	Clock, Nonce                                                              uint64
-	Rooms, OptsRooms, Except                                                  []string
-	Volatile, ExpectSingleResponse, Close, CompressSet, Compress, WithSockets bool
-	Timeout                                                                   time.Duration
-	ClientCount                                                               int
-	Args, Value, Rest                                                         []byte
-	Sockets                                                                   []plainSocket
+	Type                                                                               codec.Type
+	UID, NSP, AttachmentID, AttachmentKey, RequesterUID, Process, RequestID            string
+	CloseHash, CloseKey                                                                string
+	Clock, Nonce                                                                       uint64
+	Rooms, OptsRooms, Except                                                           []string
+	Volatile, ExpectSingleResponse, Relayed, Close, CompressSet, Compress, WithSockets bool
+	Timeout                                                                            time.Duration
+	ClientCount                                                                        int
+	Args, Value, Rest                                                                  []byte
+	Sockets                                                                            []plainSocket
 }
 
 type plainSocket struct {
@@ -87,6 +87,7 @@ func plainOf(env *codec.Envelope) (*plainMessage, error) {
 	m.RequestID, m.Rooms, m.OptsRooms, m.Except = env.RequestID, env.Rooms, env.Opts.Rooms, env.Opts.Except
 	m.Volatile, m.ExpectSingleResponse, m.Close, m.Timeout, m.ClientCount = env.Opts.Flags.Volatile,
 		env.Opts.Flags.ExpectSingleResponse, env.Close, env.Opts.Flags.Timeout, env.ClientCount
+	m.Relayed = env.Opts.Flags.Relayed
 	if c := env.Opts.Flags.Compress; c != nil {
 		m.CompressSet, m.Compress = true, *c
 	}
@@ -112,6 +113,7 @@ func (m *plainMessage) envelope() (*codec.Envelope, error) {
 		Close: m.Close, ClientCount: m.ClientCount,
 		Opts: codec.Opts{Rooms: m.OptsRooms, Except: m.Except,
 			Flags: codec.Flags{Volatile: m.Volatile, ExpectSingleResponse: m.ExpectSingleResponse, Timeout: m.Timeout}}}
+	env.Opts.Flags.Relayed = m.Relayed
 	if m.CompressSet {
 		env.Opts.Flags.Compress = &m.Compress
 	}

@@ -65,9 +65,9 @@ func optsRoundTrip(c *codecChecker) {
 	for _, compress := range []*bool{nil, &yes, &no} {
 		for _, timeout := range []time.Duration{0, time.Millisecond, 1500 * time.Millisecond, 24 * time.Hour,
 			math.MaxInt32 * time.Millisecond} {
-			for bits := range 4 {
+			for bits := range 8 {
 				set := codec.Flags{Volatile: bits&1 > 0, ExpectSingleResponse: bits&2 > 0, Compress: compress,
-					Timeout: timeout}
+					Timeout: timeout, Relayed: bits&4 > 0}
 				for _, rooms := range [][]string{nil, {"room"}, {"b", "a", "b"}} {
 					for _, except := range [][]string{nil, {"exception"}, {"", "room"}} {
 						for _, env := range c.selectorEnvelopes(codec.Opts{Rooms: rooms, Except: except, Flags: set}) {

@@ -1,5 +1,5 @@
-// Package conformance checks that a bus, a store, a codec or a whole cluster keeps the promises of its
-// interface. To check your own implementation, call a suite in a test of your module:
+// Package conformance checks that a bus, a log, a store, sessions of clients, a codec, a dialect or a whole cluster
+// keep the promises of their interfaces. To check your own implementation, call a suite in a test of your module:
 //
 //	func TestConformance(t *testing.T) {
 //		server := startServer(t)
@@ -25,7 +25,8 @@
 //
 // # Profiles
 //
-// Bus, Store, Codec and Cluster use the quick profile: they take seconds and belong in every commit's tests.
+// Bus, Log, Store, Sessions, Codec, Dialect and Cluster use the quick profile: they take seconds and belong in every
+// commit's tests.
 // Soak runs the same checks with more and larger messages, more faults and more time: it takes minutes and
 // belongs in a nightly run.
 //
@@ -37,8 +38,8 @@
 //
 // # How the suites are tested
 //
-// Mutants test the suites: for each check there is at least one bus, store, codec or cluster with exactly one
-// bug, which the check must find.
+// Mutants test the suites: for each check there is at least one bus, log, store, codec, dialect or cluster with
+// exactly one bug, which the check must find.
 //
 // # Files
 //
@@ -65,6 +66,7 @@
 //   - bus_interruption.go: contexts that end at chosen moments
 //   - bus_parallel.go: the same call on many goroutines
 //   - bus_endings.go: the ways in which sessions end
+//   - bus_roster_calls.go: calls of a transport.Roster
 //   - benchmark.go: BenchmarkBus
 //
 // Suite of a bus, checks:
@@ -80,6 +82,20 @@
 //   - bus_sever.go, bus_outage.go, bus_loss.go: broken connections
 //   - bus_slow.go: slow sessions
 //   - bus_leaks.go: leaks
+//   - bus_roster.go, bus_roster_end.go: transport.Roster: names, and the ways in which entries end
+//
+// Suite of a log:
+//
+//   - log.go: LogHarness, Log, AppendingBus, and the order of the checks
+//   - log_calls.go: calls that every check makes, and what must be true of each result
+//   - log_delivery.go: positions of what sessions receive
+//   - log_replay.go, log_reads.go, log_bounds.go, log_positions.go: Replay, Latest, Bounds, and their errors
+//   - log_channels.go: channels and their names
+//   - log_order.go, log_listen.go: many writers and readers at the same time
+//   - log_transactions.go: transactions of the application, and transport.Outbox
+//   - log_trim.go, log_epoch.go: transport.LogTrimmer and new epochs
+//   - log_errors.go, log_context.go, log_crash.go: what goes wrong
+//   - log_inspect.go: transport.LogInspector and transport.LogPreparer
 //
 // Suite of a store:
 //
@@ -88,9 +104,15 @@
 //   - store_concurrency.go: Prepare and concurrent use
 //   - store_bodies.go, store_sizes.go: bodies
 //   - store_ids.go, store_similar_ids.go: ids
-//   - store_batch.go, store_sizer.go: storage.Batch and storage.Sizer
+//   - store_batch.go, store_sizer.go, store_retainer.go: storage.Batch, storage.Sizer and storage.Retainer
 //   - store_expire.go, store_lifetime.go: Expire and times to live
 //   - store_context.go: contexts
+//
+// Suite of sessions of clients:
+//
+//   - sessions.go: SessionsHarness, Sessions, and the order of the checks
+//   - sessions_take.go, sessions_owner.go, sessions_away.go: who may do what, and when
+//   - sessions_content.go: names, sizes, concurrent use, contexts
 //
 // Suite of a codec:
 //
@@ -103,6 +125,20 @@
 //   - codec_foreign.go, codec_hostile.go: Parse of foreign bytes
 //   - codec_peek.go: codec.Peeker
 //   - codec_calls.go: concurrent and repeated calls, golden messages
+//
+// Suite of a dialect:
+//
+//   - dialect.go: DialectHarness, Dialect, and the order of the checks
+//   - dialect_node.go: calls that every check makes: routes, Append, Parse
+//   - dialect_samples.go: messages of all types
+//   - dialect_open.go: names and options, concurrent use
+//   - dialect_types.go, dialect_data.go: round trips
+//   - dialect_append.go: Append
+//   - dialect_channels.go, dialect_namespaces.go: channels, and what must not mix
+//   - dialect_foreign.go: Parse of foreign bytes
+//   - dialect_split.go, dialect_pieces.go: messages in pieces (dialect.Splitter)
+//   - dialect_attach.go: attachments (dialect.Attacher)
+//   - dialect_peek.go, dialect_overlap.go, dialect_census.go: dialect.Peeker, Overlapper and Census
 //
 // Suite of a cluster:
 //
@@ -130,16 +166,27 @@ type check[C any] struct {
 	verify func(C)
 }
 
-// Soak runs the suite that belongs to the harness, Bus, Store, Codec or Cluster, with more messages, faults and
-// time. It takes minutes.
-func Soak[H Harness | StoreHarness | CodecHarness | ClusterHarness](t *testing.T, h H) {
+// suites are the harnesses of all suites.
+type suites interface {
+	Harness | LogHarness | StoreHarness | SessionsHarness | CodecHarness | DialectHarness | ClusterHarness
+}
+
+// Soak runs the suite that belongs to the harness, such as Bus for a Harness and Log for a LogHarness, with more
+// messages, faults and time. It takes minutes.
+func Soak[H suites](t *testing.T, h H) {
 	t.Helper()
 	switch h := any(h).(type) {
 	case Harness:
 		h.runSuite(t, true)
+	case LogHarness:
+		h.runSuite(t, true)
+	case SessionsHarness:
+		h.runSuite(t, true)
 	case StoreHarness:
 		h.runSuite(t, true)
 	case CodecHarness:
+		h.runSuite(t, true)
+	case DialectHarness:
 		h.runSuite(t, true)
 	case ClusterHarness:
 		h.runSuite(t, true)

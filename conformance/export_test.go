@@ -22,6 +22,41 @@ func CheckCodec(tb testing.TB, name string, h CodecHarness) {
 		func(c *checker) *codecChecker { return newCodecChecker(c, h) })
 }
 
+// DialectChecks returns the names of the checks of a dialect.
+func DialectChecks() []string { return names(dialectChecks()) }
+
+// DialectWhy returns the promise that a failure of a check of a dialect must cite.
+func DialectWhy(tb testing.TB, name string) string { return named(tb, dialectChecks(), name).why }
+
+// CheckDialect runs one check of a dialect.
+func CheckDialect(tb testing.TB, name string, h DialectHarness) {
+	checkNamed(tb, h.newSuite(false), dialectChecks(), name,
+		func(c *checker) *dialectChecker { return newDialectChecker(c, h) })
+}
+
+// LogChecks returns the names of the checks of a log.
+func LogChecks() []string { return names(logChecks()) }
+
+// LogWhy returns the promise that a failure of a check of a log must cite.
+func LogWhy(tb testing.TB, name string) string { return named(tb, logChecks(), name).why }
+
+// CheckLog runs one check of a log.
+func CheckLog(tb testing.TB, name string, h LogHarness) {
+	checkNamed(tb, h.newSuite(false), logChecks(), name, func(c *checker) *logChecker { return newLogChecker(c, h) })
+}
+
+// SessionsChecks returns the names of the checks of a storage.Sessions.
+func SessionsChecks() []string { return names(sessionsChecks()) }
+
+// SessionsWhy returns the promise that a failure of a check of a storage.Sessions must cite.
+func SessionsWhy(tb testing.TB, name string) string { return named(tb, sessionsChecks(), name).why }
+
+// CheckSessions runs one check of a storage.Sessions.
+func CheckSessions(tb testing.TB, name string, h SessionsHarness) {
+	checkNamed(tb, h.newSuite(false), sessionsChecks(), name,
+		func(c *checker) *sessionsChecker { return newSessionsChecker(c, h) })
+}
+
 func names[C any](checks []check[C]) (all []string) {
 	for _, c := range checks {
 		all = append(all, c.name)

@@ -17,6 +17,7 @@ func TestRulesAreDocumented(t *testing.T) {
 	documented := make(map[string]bool)
 	for name, folder := range map[string]string{
 		"transport": "../transport", "storage": "../storage", "codec": "../codec", "core": "../core",
+		"dialect":     "../dialect",
 		"backplane":   "..",
 		"conformance": ".",
 	} {
@@ -32,7 +33,16 @@ func TestRulesAreDocumented(t *testing.T) {
 	for _, c := range storeChecks() {
 		cited(c.name, c.rule)
 	}
+	for _, c := range logChecks() {
+		cited(c.name, c.rule)
+	}
+	for _, c := range sessionsChecks() {
+		cited(c.name, c.rule)
+	}
 	for _, c := range codecChecks() {
+		cited(c.name, c.rule)
+	}
+	for _, c := range dialectChecks() {
 		cited(c.name, c.rule)
 	}
 	for _, c := range clusterChecks() {

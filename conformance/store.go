@@ -89,7 +89,7 @@ func (h StoreHarness) measure(ctx context.Context, tb testing.TB, first *atomic.
 // storeChecks returns the checks in the order in which the author of a store should make them pass.
 func storeChecks() []check[*storeChecker] {
 	return slices.Concat(prepareChecks, bodyChecks, sizeChecks, idChecks, expireChecks, batchChecks, sizerChecks,
-		storeUseChecks, storeContextChecks)
+		retainerChecks, storeUseChecks, storeContextChecks)
 }
 
 // storeChecker runs one check of a store.

@@ -65,6 +65,22 @@ func (hs *hookStore) Put(ctx context.Context, body []byte) (string, error) {
 	return k.id, nil
 }
 
+// PutFor implements storage.Retainer: the life of a body begins when the time has passed.
+func (hs *hookStore) PutFor(ctx context.Context, bodies [][]byte, keep time.Duration) (ids []string, err error) {
+	for _, body := range bodies {
+		id, err := hs.Put(ctx, body)
+		if err != nil {
+			return nil, err
+		}
+		hs.mu.Lock()
+		k := hs.bodies[id]
+		k.agedFrom = k.agedFrom.Add(keep)
+		hs.mu.Unlock()
+		ids = append(ids, id)
+	}
+	return ids, ctx.Err()
+}
+
 // lookUp returns nil if there is no body.
 func (hs *hookStore) lookUp(id string) *storedBody {
 	if hs.resolveID != nil {

@@ -24,7 +24,7 @@ func TestStoreSuite(t *testing.T) {
 		good: func(*testing.T) conformance.StoreHarness { return storeHarness(func(*store) {}) },
 		mutants: slices.Concat(storePrepareMutants, storeBodyMutants, storeOwnerMutants, storeEvictMutants(),
 			storeSizeMutants(), storeIdMutants(), storeExpireMutants(), storeBatchMutants(), storeSizerMutants(),
-			storeUseMutants(), storeContextMutants()),
+			storeRetainerMutants, storeUseMutants(), storeContextMutants()),
 		virtualClock: true,
 	}.test(t)
 }
@@ -36,7 +36,7 @@ func TestMissingStoreAbilitiesSkipByName(t *testing.T) {
 		"PrepareIsIdempotent": "not implement storage.Preparer", "ConcurrentPrepare": "not implement storage.Preparer",
 		"PutAllMatchesPut": "not implement storage.Batch", "GetAllMatchesGet": "not implement storage.Batch",
 		"GetUpToMatchesGet": "not implement storage.Sizer", "GetUpToSkipsLargeBodies": "not implement storage.Sizer",
-		"BodiesLiveForTheirTTL": "NewShortLived is nil",
+		"BodiesLiveForTheirTTL": "NewShortLived is nil", "RetainedBodiesAreKept": "not implement storage.Retainer",
 	} {
 		r := record(t, func(tb testing.TB) { conformance.CheckStore(tb, check, h) })
 		require.True(t, r.skipped, check)
@@ -55,6 +55,7 @@ type store struct {
 	putAll        func(ctx context.Context, bodies [][]byte) ([]string, error)
 	getAll        func(ctx context.Context, ids []string) ([][]byte, error)
 	getUpTo       func(ctx context.Context, ids []string, limit int) ([]storage.Found, error)
+	putFor        putForFunc
 }
 
 // stallGate makes calls wait.

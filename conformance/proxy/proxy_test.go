@@ -106,7 +106,7 @@ func TestOneDirectionBreaksFirst(t *testing.T) {
 	address, lines := echo(t)
 	p := proxy.Start(t, address)
 	answersLost, requestsLost := 0, 0
-	for range 40 {
+	for round := range 100 {
 		conn := dial(t, p.Address())
 		say(t, conn, "before")
 		in, at, got := bufio.NewReader(conn), lines(), 0
@@ -123,15 +123,17 @@ func TestOneDirectionBreaksFirst(t *testing.T) {
 		}()
 		p.Sever()
 		<-broken
-		switch lines() - at {
-		case got + 1:
-			answersLost++
-		case got:
-			requestsLost++
+		unanswered := lines() - at - got
+		require.Contains(t, []int{0, 1}, unanswered)
+		if round%2 == 0 {
+			answersLost += unanswered
+		} else {
+			requestsLost += 1 - unanswered
 		}
 	}
-	require.Equal(t, 20, answersLost)
-	require.Equal(t, 20, requestsLost)
+	// On a busy machine, a message may take longer than the time in which only one direction works.
+	require.GreaterOrEqual(t, answersLost, 40)
+	require.GreaterOrEqual(t, requestsLost, 40)
 }
 
 func TestHeldBackDataArrivesLater(t *testing.T) {
