@@ -22,6 +22,23 @@ type Config struct {
 	// *SetupError whose Hint contains the SQL to run, as returned by Schema.
 	NoAutoCreate bool
 
+	// SessionsTable is the name of the table for the sessions of clients, as Table is for attachments. It is used only
+	// by servers that recover clients on any node. NoAutoCreate and TableOwner apply to it too. Default:
+	// DefaultSessionsTable, in the schema of Table if it names one.
+	SessionsTable string
+
+	// LogTable is the name of the table of the log: "table", in the schema of Table or else in "public", or
+	// "schema.table". It has up to 48 bytes. The other tables and the functions of the log have names that begin with
+	// it. It is used only if the cluster has a log (core.Config.Log). NoAutoCreate and TableOwner apply to it too: see
+	// LogSchema. All nodes of the cluster need the same. Default: DefaultLogTable.
+	LogTable string
+
+	// AsyncLog makes keeping messages in the log faster: the server does not wait until they are on its disk
+	// (synchronous_commit = off). A crash of the server may then lose the messages of the last moments, up to three
+	// times its wal_writer_delay of 200 ms, although some nodes have received them. So the log begins a new epoch after
+	// a crash: nothing that was kept before can be read any more. Default: the server's setting.
+	AsyncLog bool
+
 	// TableOwner is an additional role that may own the table and its schema. The role of the connection, the
 	// roles that it is a member of, superusers and the owner of the database are always allowed. An owner can
 	// run code with the privileges of every role that uses the table, so Prepare refuses all others with

@@ -156,9 +156,15 @@ func TestServerEndsAbandonedStatements(t *testing.T) {
 		require.NoError(t, err)
 		for _, name := range []string{"Put", "PutAll", "Get", "GetAll", "Expire"} {
 			for range 3 {
-				require.Error(t, inTime(t, func(ctx context.Context) error { return operations[name](ctx, on) }), name)
+				ctx, abandon := context.WithCancel(within(t))
+				done := make(chan error, 1)
+				go func() { done <- operations[name](ctx, on) }()
+				// pgx asks the server to cancel a statement. The server ignores that until it has the statement.
+				waitUntilSome(t, database, "wait_event_type = 'Lock'", name)
+				abandon()
+				require.Error(t, <-done, name)
+				waitUntilNone(t, database, "wait_event_type = 'Lock'", name)
 			}
-			waitUntilNone(t, database, "wait_event_type = 'Lock'", name)
 		}
 		_, err = conn.Exec(within(t), "ROLLBACK")
 		require.NoError(t, err)

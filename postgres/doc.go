@@ -36,26 +36,45 @@
 // the server was its message that it terminates the session (pg_terminate_backend, a shutdown,
 // idle_session_timeout). Otherwise nothing is sent again.
 //
+// # Log
+//
+// A driver also keeps a log (transport.Log) in tables, see LogSchema. A statement keeps messages and notifies of
+// them in one transaction, so a message is kept and delivered, or neither. The offsets of a channel count its
+// messages without holes, in the order of the commits: statements that append take place one after the other.
+//
+// Sessions of the log learn the positions from a notification that precedes the messages, on a channel of the log.
+// The messages have the bytes that were published.
+//
+// A kept message is durable as synchronous_commit says; Config.AsyncLog turns waiting for the disk off. The log
+// begins a new epoch after a failover to a standby, after a backup was recovered, when somebody truncates its
+// tables, when a node has received a message that the server has lost, and, if the server did not wait for its
+// disk, after a crash.
+//
 // # Connections
 //
-// Each driver opens its own connections when they are first needed: one per session that listens, and one that
-// publishes. It does not take them from the caller's pool and does not return them to it; the pool serves the
-// attachments only. With lib/pq, up to two more connections write attachments. All of them must reach the
-// server itself, or a proxy that pools whole sessions: behind a proxy that pools transactions, LISTEN is
-// silently lost.
+// Each driver opens its own connections when they are first needed: one per session that listens, one that
+// publishes, and one per entry of the roster (transport.Roster). It does not take them from the caller's pool
+// and does not return them to it. The pool serves the attachments, and lists the entries. With lib/pq, up to two
+// more connections write attachments. All of them must reach the server itself, or a proxy that pools whole
+// sessions: behind a proxy that pools transactions, LISTEN is silently lost.
 //
-// On its own connections, a driver turns idle_session_timeout off and TCP keepalives on. On those that listen
-// or publish, it also turns off statement_timeout and lock_timeout. docs/reference/postgres.md has the whole list. The
-// settings of the pool's connections are not changed.
+// On its own connections, a driver turns idle_session_timeout off and TCP keepalives on. On those that listen,
+// publish or are entries, it also turns off statement_timeout and lock_timeout. The one that publishes uses the
+// isolation level READ COMMITTED. docs/reference/postgres.md has
+// the whole list. The settings of the pool's connections are not changed.
 //
 // # Files
 //
 //   - config.go: Config, the options of both drivers, and PostgreSQL's limits
-//   - driver.go: Driver, the methods of both drivers
+//   - driver.go, driver_sessions.go: Driver, the methods of both drivers
+//   - driver_log.go: its methods for the log
 //   - tx.go: Tx, publishing in a transaction of the caller
 //   - errors.go: SetupError and the other errors
 //   - names.go: quoting names of tables, roles and channels
 //   - schema.go: the SQL of the attachment table and its grants
-//   - functions.go, functions/: the SQL functions through which a trigger or psql emits
+//   - outbox.go, log/outbox.sql: appending to the log in a transaction of the caller
+//   - sessions.go: the SQL of the table of sessions and its grants
+//   - functions.go, functions_log.go, functions/: the SQL functions through which a trigger or psql emits
+//   - log_schema.go, log/: the SQL of the log, its tables and its functions
 //   - internal/engine: the implementation
 package postgres

@@ -12,6 +12,9 @@ var (
 	// not trusted (see Config.TableOwner), or that the table has triggers or rules. Another role's code would
 	// run with the privileges of this role.
 	ErrUntrustedTable = errors.New("the table is not trusted")
+	// ErrLogVersion means that the log has tables and functions of another version: an older one that may not be
+	// upgraded, or a newer one.
+	ErrLogVersion = errors.New("the log has another version")
 	// ErrPrivilege means that the role lacks a privilege.
 	ErrPrivilege = errors.New("a privilege is missing")
 	// ErrReadOnly means that the server is a replica, or that its transactions are read-only.
@@ -34,7 +37,12 @@ var ErrUnfenced = errors.New("postgres: an earlier connection may still publish 
 // the driver keeps in memory (64 MiB). Open a new session.
 var ErrOverflow = errors.New("postgres: too many notifications while waiting for LISTEN")
 
-// SetupError is returned by Prepare if the attachment table cannot be used.
+// ErrBatchAttachment is returned for a message that is too large for NOTIFY and was to be queued in a batch of
+// statements (pgxdriver.InBatch). The server chooses the id of its attachment, which the message contains.
+var ErrBatchAttachment = errors.New("postgres: a message with an attachment cannot be queued in a batch: use InTx")
+
+// SetupError is returned by Prepare if the attachment table cannot be used, and by PrepareSessions if the table of
+// sessions cannot be used.
 type SetupError struct {
 	// Op is the failed operation: "inspect" or "create".
 	Op string

@@ -7,7 +7,7 @@ import (
 )
 
 // FunctionsVersion is the version of the SQL functions that Functions installs.
-const FunctionsVersion = 3
+const FunctionsVersion = 4
 
 // defaultSchema is the schema of the functions if the table's name contains none.
 const defaultSchema = "public"
@@ -26,7 +26,14 @@ var functions embed.FS
 // transaction (psql -1). It needs PostgreSQL 13.
 //
 // Only the owner of the functions can call them, unless FunctionGrants lets other roles do so.
+//
+// For a cluster with a log, use FunctionsWithLog. Each of the two replaces the functions of the other.
 func Functions(table, prefix string) (string, error) {
+	return functionsWith(table, prefix, notifyingFunctions)
+}
+
+// functionsWith returns the SQL of all functions, with replacements for placeholders in emit.sql.
+func functionsWith(table, prefix string, replacements []string) (string, error) {
 	if prefix == "" {
 		prefix = "socket.io"
 	}
@@ -39,7 +46,7 @@ func Functions(table, prefix string) (string, error) {
 	}
 	var parts []string
 	for _, file := range []string{"version.sql", "msgpack.sql", "emit.sql"} {
-		sql, err := functionsSQL(file, table, prefix, "")
+		sql, err := functionsSQL(file, table, prefix, "", replacements...)
 		if err != nil {
 			return "", err
 		}
@@ -99,8 +106,9 @@ func functionNames(table string) (schema, qualified string, err error) {
 	return quote(schema), qualified, nil
 }
 
-// functionsSQL fills in the placeholders of one of the files. role is quoted already.
-func functionsSQL(file, table, prefix, role string) (string, error) {
+// functionsSQL fills in the placeholders of one of the files, also those of more: names and values in turn. role is
+// quoted already.
+func functionsSQL(file, table, prefix, role string, more ...string) (string, error) {
 	schema, qualified, err := functionNames(table)
 	if err != nil {
 		return "", err
@@ -111,10 +119,10 @@ func functionsSQL(file, table, prefix, role string) (string, error) {
 	}
 	// The names may contain any text, even the dollar quotes around the bodies of the functions.
 	tag := "$backplane$"
-	for i := 1; strings.Contains(schema+qualified+prefix, tag); i++ {
+	for i := 1; strings.Contains(schema+qualified+prefix+strings.Join(more, ""), tag); i++ {
 		tag = "$backplane" + strconv.Itoa(i) + "$"
 	}
-	return strings.NewReplacer(
+	return strings.NewReplacer(append([]string{
 		"@version@", strconv.Itoa(FunctionsVersion),
 		"@installed@", installedVersion(schema),
 		"@schema@", schema,
@@ -123,7 +131,7 @@ func functionsSQL(file, table, prefix, role string) (string, error) {
 		"@prefix@", quoteLiteral(prefix),
 		"@role@", role,
 		"@quote@", tag,
-	).Replace(string(text)), nil
+	}, more...)...).Replace(string(text)), nil
 }
 
 // quoteLiteral returns s as an SQL string that means the same whatever standard_conforming_strings is.

@@ -134,6 +134,14 @@ func publisherPID(tb testing.TB, database string) int {
 		"WHERE datname = current_database() AND application_name = 'backplane publish'")
 }
 
+// waitUntilSome waits until the database has a connection that meets a condition.
+func waitUntilSome(tb testing.TB, database, condition, why string) {
+	tb.Helper()
+	require.Eventually(tb, func() bool {
+		return pgtest.Backends(tb, database, condition) > 0
+	}, patience, 10*time.Millisecond, why)
+}
+
 // waitUntilNone waits until the database has no connection that meets a condition.
 func waitUntilNone(tb testing.TB, database, condition, why string) {
 	tb.Helper()

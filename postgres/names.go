@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// NameError reports a table, schema, role or channel name that PostgreSQL cannot represent.
+// NameError reports a table, schema, role, channel or application name that PostgreSQL cannot represent.
 type NameError struct {
-	// Kind is "table", "schema", "role" or "channel".
+	// Kind is "table", "schema", "role", "channel" or "application".
 	Kind string
 	// Name is the name as it was passed.
 	Name string

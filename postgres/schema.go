@@ -1,6 +1,10 @@
 package postgres
 
-import "strings"
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+)
 
 // Schema returns the SQL that creates the attachment table ("table" or "schema.table"). It is the table of the
 // Node.js adapter. The SQL can be run any number of times.
@@ -16,7 +20,7 @@ func Schema(table string) (string, error) {
 // Grants returns the SQL that lets role use table, with the least privileges:
 //
 //   - SELECT on the columns, for Get, for the condition of Expire and for INSERT … RETURNING id
-//   - INSERT on payload, for Put
+//   - INSERT on payload, for Put, and on created_at, for PutFor
 //   - DELETE, for Expire
 //   - USAGE on the sequence that Schema creates for the column id, for Put
 //   - USAGE on the schema, if table names one
@@ -32,10 +36,9 @@ func Grants(table, role string) (string, error) {
 		return "", err
 	}
 	var sql strings.Builder
-	if schema, _, qualified := strings.Cut(table, "."); qualified {
-		sql.WriteString("GRANT USAGE ON SCHEMA " + quote(schema) + " TO " + to + ";\n")
-	}
-	sql.WriteString("GRANT SELECT (id, created_at, payload), INSERT (payload), DELETE ON " + name + " TO " + to + ";\n")
+	sql.WriteString(schemaGrant(table, to))
+	sql.WriteString("GRANT SELECT (id, created_at, payload), INSERT (created_at, payload), DELETE ON " + name +
+		" TO " + to + ";\n")
 	sql.WriteString("GRANT USAGE ON SEQUENCE " + sequence(table) + " TO " + to + ";\n")
 	return sql.String(), nil
 }
@@ -48,14 +51,35 @@ func sequence(table string) string {
 	if !qualified {
 		schema, name = "", table
 	}
-	if room := MaxName - len(suffix); len(name) > room {
-		for room > 0 && name[room]&0xC0 == 0x80 {
-			room--
-		}
-		name = name[:room]
-	}
+	name = quote(shorten(name, MaxName-len(suffix)) + suffix)
 	if schema != "" {
-		return quote(schema) + "." + quote(name+suffix)
+		return quote(schema) + "." + name
 	}
-	return quote(name + suffix)
+	return name
+}
+
+// shorten returns the first bytes of a name, and no part of a character.
+func shorten(name string, room int) string {
+	if len(name) <= room {
+		return name
+	}
+	for room > 0 && name[room]&0xC0 == 0x80 {
+		room--
+	}
+	return name[:room]
+}
+
+// derivedName returns the quoted name, without a schema, of something that belongs to table. If the name of the table
+// has to be shortened, a hash makes sure that different tables have different names.
+func derivedName(table, suffix string) string {
+	_, name, qualified := strings.Cut(table, ".")
+	if !qualified {
+		name = table
+	}
+	if len(name)+len(suffix) > MaxName {
+		hash := fnv.New32a()
+		_, _ = hash.Write([]byte(name))
+		suffix = fmt.Sprintf("_%08x", hash.Sum32()) + suffix
+	}
+	return quote(shorten(name, MaxName-len(suffix)) + suffix)
 }

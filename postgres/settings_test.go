@@ -12,6 +12,7 @@ import (
 
 	"github.com/backplane-go/backplane/internal/pgtest"
 	"github.com/backplane-go/backplane/postgres/internal/engine"
+	"github.com/backplane-go/backplane/transport"
 )
 
 // set sets a time as a setting of the database, with which every session starts.
@@ -36,11 +37,12 @@ func TestIdleTimeoutsOfTheDatabaseDoNotEndConnections(t *testing.T) {
 		require.NoError(t, d.Prepare(within(t)))
 		s := listen(t, d, "a")
 		expect(t, d, s, "a")
+		e := enter(t, d, "backplane entry")
 		_, err := d.Put(within(t), []byte("body"))
 		require.NoError(t, err)
 		own := func() []int {
 			var pids []int
-			for _, name := range []string{"listen", "publish", "store"} {
+			for _, name := range []string{"listen", "publish", "store", "entry"} {
 				pids = append(pids, pgtest.QueryInt(t, database,
 					"SELECT coalesce(max(pid), 0) FROM pg_stat_activity "+
 						"WHERE datname = current_database() AND application_name = 'backplane "+name+"'"))
@@ -52,8 +54,9 @@ func TestIdleTimeoutsOfTheDatabaseDoNotEndConnections(t *testing.T) {
 		defer cancel()
 		_, err = s.Receive(quiet)
 		require.ErrorIs(t, err, context.DeadlineExceeded, "the session must continue")
-		require.Equal(t, before, own(), "the connections that listen, publish and store must still be the same")
+		require.Equal(t, before, own(), "all connections of the driver must still be the same")
 		expect(t, d, s, "a")
+		require.Equal(t, []transport.EntryInfo{e.Info()}, entries(t, d, "backplane entry"))
 	})
 }
 
@@ -153,6 +156,8 @@ func TestDriverWorksWithoutThePrivilegeToChangeSettings(t *testing.T) {
 			d := newDriver(t, k, pgtest.With(t, database, func(u *url.URL) { u.User = url.User("poor") }))
 			expect(t, d, listen(t, d, "a"), "a")
 			expect(t, d, listen(t, d, "a"), "a")
+			e := enter(t, d, "app")
+			require.Equal(t, []transport.EntryInfo{e.Info()}, entries(t, d, "app"))
 		})
 	}
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/backplane-go/backplane/transport"
 )
@@ -12,6 +13,9 @@ import (
 //
 // Messages arrive when the transaction commits, in the order of the commits. If the transaction is rolled back,
 // they never arrive. The same applies to savepoints. Attachments are rows of the transaction.
+//
+// In a cluster with a log, Append takes the place of Publish: the messages go to the outbox of the log instead, in the
+// same transaction. See Append.
 //
 // A Tx changes no setting of the transaction. Like the transaction, it is not safe for concurrent use and
 // cannot be used after the transaction has ended. As usual, an error of the server aborts the transaction. So a
@@ -26,6 +30,8 @@ type sender interface {
 	Limits() transport.Limits
 	Put(ctx context.Context, body []byte) (string, error)
 	PutAll(ctx context.Context, bodies [][]byte) ([]string, error)
+	PutFor(ctx context.Context, bodies [][]byte, keep time.Duration) ([]string, error)
+	Append(ctx context.Context, records []transport.Record) error
 }
 
 // NewTx returns a Tx that uses tx. It is for the driver packages: use their functions InTx.
@@ -46,6 +52,12 @@ func (t *Tx) Put(ctx context.Context, body []byte) (string, error) { return t.tx
 // PutAll does what Put does for each of bodies, in one round trip.
 func (t *Tx) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
 	return t.tx.PutAll(ctx, bodies)
+}
+
+// PutFor does what PutAll does, and keeps the bodies for the given time at least. The role needs INSERT on the column
+// created_at.
+func (t *Tx) PutFor(ctx context.Context, bodies [][]byte, keep time.Duration) ([]string, error) {
+	return t.tx.PutFor(ctx, bodies, keep)
 }
 
 // Transactional does nothing. It marks t as a transaction for an emitter.

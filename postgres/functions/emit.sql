@@ -1,6 +1,6 @@
--- backplane_emit sends an event when the transaction commits. The event goes to all clients that are in at least one
--- of rooms (NULL: all clients; '{}': no client) and in none of except_rooms. The function runs with the privileges of
--- the caller.
+-- backplane_emit sends an event when the transaction commits@when@. The event goes to all
+-- clients that are in at least one of rooms (NULL: all clients; '{}': no client) and in none of except_rooms. The
+-- function runs with the privileges of the caller.
 CREATE OR REPLACE FUNCTION @schema@.backplane_emit(
   nsp text,
   rooms text[],
@@ -70,19 +70,18 @@ BEGIN
   payload := '{"uid":"emitter","type":3,"nsp":' || to_json(nsp)::text || ',"source":"_sio_adapter","nonce":"' ||
     gen_random_uuid()::text || '","data":' || content::text || '}';
 
-  IF octet_length(payload) < 8000 THEN
-    PERFORM pg_notify(channel, payload);
-    RETURN;
+  IF octet_length(payload) >= 8000 THEN
+    -- The key is part of the row and of the reference. So another row with the same id is not mistaken for this one.
+    key := gen_random_uuid()::text;
+    INSERT INTO @table@ AS stored (@stored_columns@payload)
+      VALUES (@stored_values@@schema@.backplane_msgpack(
+        jsonb_build_object('uid', 'emitter', 'type', 3, 'nsp', nsp, 'source', '_sio_adapter',
+          'attachmentKey', key, 'data', content)))
+      RETURNING stored.id INTO attachment;
+    payload := '{"uid":"emitter","type":3,"nsp":' || to_json(nsp)::text || ',"source":"_sio_adapter",' ||
+      '"attachmentKey":"' || key || '","attachmentId":"' || attachment::text || '"}';
   END IF;
-  -- The key is part of the row and of the reference. So another row with the same id is not mistaken for this one.
-  key := gen_random_uuid()::text;
-  INSERT INTO @table@ AS stored (payload)
-    VALUES (@schema@.backplane_msgpack(
-      jsonb_build_object('uid', 'emitter', 'type', 3, 'nsp', nsp, 'source', '_sio_adapter',
-        'attachmentKey', key, 'data', content)))
-    RETURNING stored.id INTO attachment;
-  PERFORM pg_notify(channel, '{"uid":"emitter","type":3,"nsp":' || to_json(nsp)::text || ',"source":"_sio_adapter",' ||
-    '"attachmentKey":"' || key || '","attachmentId":"' || attachment::text || '"}');
+  @send@
 END
 @quote@;
 

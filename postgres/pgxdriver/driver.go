@@ -12,6 +12,7 @@
 //   - tx.go: publishing in a transaction of the caller
 //   - dial.go: opening the driver's own connections
 //   - publisher.go: the connection that publishes
+//   - entry.go: connections that the server shows under a name
 //   - hijack.go: opening the connection that listens, and hijacking it from pgx
 //   - listener.go: the connection that listens
 //   - stream.go: splitting what the server sends into messages
@@ -30,7 +31,7 @@ import (
 type Config struct {
 	postgres.Config
 
-	// ConnConfig configures the driver's own two connections, which listen and publish. It must come from
+	// ConnConfig configures the driver's own connections, which listen, publish and are entries. It must come from
 	// pgx.ParseConfig. Set it if the pool goes through a proxy that pools transactions, because LISTEN is lost
 	// behind such a proxy. Default: the settings of the pool.
 	//
@@ -54,7 +55,8 @@ func New(pool *pgxpool.Pool) *Driver { return NewWithConfig(pool, Config{}) }
 // NewWithConfig returns a driver on pool. It does no I/O. Errors in the options are returned by Prepare and by
 // the methods that they concern.
 func NewWithConfig(pool *pgxpool.Pool, config Config) *Driver {
-	bus := engine.NewBus(&dialer{pool: pool, config: config})
-	store := engine.NewStore(&poolConns{pool: pool}, config.Config)
+	conns := &poolConns{pool: pool}
+	bus := engine.NewBus(&dialer{pool: pool, config: config}, conns, config.Config)
+	store := engine.NewStore(conns, config.Config)
 	return &Driver{Driver: postgres.NewDriver(bus, store), store: store}
 }

@@ -15,7 +15,7 @@ type publisher struct {
 	handle    *engine.Handle
 	one, many *pgconn.StatementDescription
 
-	begin, commit *pgconn.StatementDescription // prepared when they are first needed
+	begin, commit, append *pgconn.StatementDescription // prepared when they are first needed
 }
 
 var (
@@ -49,19 +49,49 @@ func (p *publisher) prepare(statement **pgconn.StatementDescription, name, sql s
 	return err
 }
 
-func (p *publisher) statement(b engine.Batch) *pgconn.StatementDescription {
-	if b.Items == 1 {
-		return p.one
+// statement returns the statement of a batch and its arguments.
+func (p *publisher) statement(b *engine.Batch) (*pgconn.StatementDescription, [][]byte) {
+	switch {
+	case b.Append != nil:
+		a := &b.Append.Args
+		return p.append, [][]byte{a[0], a[1], a[2], a[3], b.Channels, b.Payloads}
+	case b.Items == 1:
+		return p.one, [][]byte{b.Channels, b.Payloads}
 	}
-	return p.many
+	return p.many, [][]byte{b.Channels, b.Payloads}
+}
+
+// prepareAppend prepares the statement that appends if one of the batches needs it.
+func (p *publisher) prepareAppend(batches []engine.Batch) error {
+	if p.append != nil {
+		return nil
+	}
+	for i := range batches {
+		if a := batches[i].Append; a != nil {
+			return p.prepare(&p.append, "backplane_append", a.Statement)
+		}
+	}
+	return nil
+}
+
+// read reads the result of a batch.
+func read(result *pgconn.ResultReader, b *engine.Batch) error {
+	if b.Append != nil && result.NextRow() {
+		b.Append.Answer = string(result.Values()[0])
+	}
+	_, err := result.Close()
+	return err
 }
 
 func (p *publisher) Notify(batches []engine.Batch) (committed int, outcome engine.Outcome, err error) {
+	if err := p.prepareAppend(batches); err != nil {
+		return 0, p.handle.Outcome(isRefused(p.conn, err)), err
+	}
 	p.handle.BeginStatement()
 	if len(batches) == 1 {
-		b := batches[0]
-		args := [][]byte{b.Channels, b.Payloads}
-		_, err = p.conn.ExecStatement(context.Background(), p.statement(b), args, binaryFormat, nil).Close()
+		b := &batches[0]
+		statement, args := p.statement(b)
+		err = read(p.conn.ExecStatement(context.Background(), statement, args, binaryFormat, nil), b)
 		if err == nil {
 			return 1, outcome, nil
 		}
@@ -83,9 +113,10 @@ func (p *publisher) pipeline(batches []engine.Batch) (committed int, outcome eng
 		p.handle.BeginStatement()
 	}
 	pipeline := p.conn.StartPipeline(context.Background())
-	for _, b := range batches {
+	for i := range batches {
+		statement, args := p.statement(&batches[i])
 		pipeline.SendQueryStatement(p.begin, nil, nil, nil)
-		pipeline.SendQueryStatement(p.statement(b), [][]byte{b.Channels, b.Payloads}, binaryFormat, nil)
+		pipeline.SendQueryStatement(statement, args, binaryFormat, nil)
 		pipeline.SendQueryStatement(p.commit, nil, nil, nil)
 	}
 	err = pipeline.Sync()
@@ -93,7 +124,11 @@ func (p *publisher) pipeline(batches []engine.Batch) (committed int, outcome eng
 		var result any
 		result, err = pipeline.GetResults()
 		if reader, ok := result.(*pgconn.ResultReader); ok && err == nil {
-			_, err = reader.Close()
+			if results%3 == 1 {
+				err = read(reader, &batches[results/3])
+			} else {
+				_, err = reader.Close()
+			}
 		}
 		if err == nil {
 			committed = (results + 1) / 3

@@ -19,6 +19,7 @@
 //   - dial.go: the settings of the driver's own connections
 //   - publisher.go: the connection that publishes
 //   - listener.go: the connection that listens
+//   - entry.go: connections that the server shows under a name
 package pqdriver
 
 import (
@@ -66,7 +67,8 @@ func NewWithConfig(db *sql.DB, dsn string, config Config) *Driver {
 	dialer := &dialer{dsn: dsn}
 	pool := newWriter(&pool{db: db}, dialer)
 	store := engine.NewStore(pool, config.Config)
-	return &Driver{Driver: postgres.NewDriver(engine.NewBus(dialer), store), store: store, pool: pool}
+	bus := engine.NewBus(dialer, pool, config.Config)
+	return &Driver{Driver: postgres.NewDriver(bus, store), store: store, pool: pool}
 }
 
 // Close implements transport.Closer: see postgres.Driver. It also closes the connections that write

@@ -6,6 +6,8 @@ import (
 	"database/sql/driver"
 	"encoding/base64"
 	"errors"
+	"reflect"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,12 +26,27 @@ type pool struct {
 var _ engine.Pool = (*pool)(nil)
 
 func (p *pool) QueryRow(ctx context.Context, statement string, args []any, dest ...any) (bool, error) {
+	var answer handover
+	defer answer.end()
 	return found(p.call(ctx, func() error {
-		return p.query(ctx, statement, args, func(stmt *sql.Stmt, text string) error {
+		scanned := make([]any, len(dest))
+		for i, d := range dest {
+			scanned[i] = reflect.New(reflect.TypeOf(d).Elem()).Interface()
+		}
+		err := p.query(ctx, statement, args, func(stmt *sql.Stmt, text string) error {
 			if stmt != nil {
-				return stmt.QueryRowContext(ctx, args...).Scan(dest...)
+				return stmt.QueryRowContext(ctx, args...).Scan(scanned...)
 			}
-			return p.db.QueryRowContext(ctx, text).Scan(dest...)
+			return p.db.QueryRowContext(ctx, text).Scan(scanned...)
+		})
+		if err != nil {
+			return err
+		}
+		return answer.give(func() error {
+			for i, d := range dest {
+				reflect.ValueOf(d).Elem().Set(reflect.ValueOf(scanned[i]).Elem())
+			}
+			return nil
 		})
 	}))
 }
@@ -37,6 +54,8 @@ func (p *pool) QueryRow(ctx context.Context, statement string, args []any, dest 
 func (p *pool) Rows(
 	ctx context.Context, statement string, args []any, row func(n, size int64, bytes []byte) error,
 ) error {
+	var answer handover
+	defer answer.end()
 	return p.call(ctx, func() error {
 		return p.query(ctx, statement, args, func(stmt *sql.Stmt, text string) error {
 			var rows *sql.Rows
@@ -49,7 +68,9 @@ func (p *pool) Rows(
 			if err != nil {
 				return err
 			}
-			return forEachRow(rows, row)
+			return forEachRow(rows, func(n, size int64, bytes []byte) error {
+				return answer.give(func() error { return row(n, size, bytes) })
+			})
 		})
 	})
 }
@@ -92,11 +113,14 @@ func (p *pool) query(
 }
 
 func (p *pool) Exec(ctx context.Context, statement string, args ...any) error {
-	return p.call(ctx, func() error {
-		text, err := interpolate(statement, args)
-		if err == nil {
-			_, err = p.db.ExecContext(ctx, text)
+	return p.call(ctx, func() (err error) {
+		text := statement
+		if len(args) > 0 { // otherwise $ is not the beginning of a parameter
+			if text, err = interpolate(statement, args); err != nil {
+				return err
+			}
 		}
+		_, err = p.db.ExecContext(ctx, text)
 		return err
 	})
 }
@@ -204,4 +228,29 @@ func within(ctx context.Context, f func() error) error {
 	case <-timer.C:
 		return ctx.Err()
 	}
+}
+
+// handover passes on to a caller what a call that it may abandon has read.
+type handover struct {
+	mu    sync.Mutex
+	ended bool
+}
+
+var errAbandoned = errors.New("postgres: the caller no longer waits for the answer")
+
+// give runs f, which may write to the memory of the caller, unless the caller has gone.
+func (h *handover) give(f func() error) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ended {
+		return errAbandoned
+	}
+	return f()
+}
+
+// end returns once no f runs. None runs later.
+func (h *handover) end() {
+	h.mu.Lock()
+	h.ended = true
+	h.mu.Unlock()
 }

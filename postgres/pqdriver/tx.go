@@ -12,12 +12,12 @@ import (
 // InTx returns a sender that publishes in tx, a transaction of lib/pq, with the default options.
 func InTx(tx *sql.Tx) *postgres.Tx { return InTxWithConfig(tx, postgres.Config{}) }
 
-// InTxWithConfig is InTx with options, of which only Table applies.
+// InTxWithConfig is InTx with options, of which only Table and LogTable apply.
 func InTxWithConfig(tx *sql.Tx, config postgres.Config) *postgres.Tx {
 	return postgres.NewTx(engine.NewTx(txQuerier{tx}, config))
 }
 
-// InTx returns a sender that publishes in tx and uses the table of d.
+// InTx returns a sender that publishes in tx and uses the tables of d.
 func (d *Driver) InTx(tx *sql.Tx) *postgres.Tx { return postgres.NewTx(d.store.InTx(txQuerier{tx})) }
 
 // txQuerier is a transaction of the caller. Unlike those of pool, its methods never return before database/sql

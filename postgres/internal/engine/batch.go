@@ -33,6 +33,19 @@ type Batch struct {
 	// Channels and Payloads are the parameters of the statement in binary format: two values of type text for
 	// NotifyOne if Items is 1, else two of type text[] for NotifyMany.
 	Channels, Payloads []byte
+	// Append is the rest of a statement that keeps some of the messages, or nil. Then Channels and Payloads are values
+	// of type text[], whatever Items is.
+	Append *Append
+}
+
+// Append is the part of a batch that is kept in the log.
+type Append struct {
+	// Statement has six parameters: Args, and Channels and Payloads of the batch. It returns a text.
+	Statement string
+	// Args are the parameters of types text[], integer[], text[] and bytea[] in binary format.
+	Args [4][]byte
+	// Answer is the text that the statement has returned. Notify sets it.
+	Answer string
 }
 
 // batcher divides messages into batches. Each round reuses its buffers.
@@ -41,6 +54,7 @@ type batcher struct {
 	seen    map[uint64]struct{}
 	buf     []byte
 	batches []Batch
+	parts   parts // of the statement that is being built
 }
 
 func newBatcher() *batcher {
@@ -49,11 +63,7 @@ func newBatcher() *batcher {
 
 // round returns the next batches of msgs and the number of messages in them.
 func (b *batcher) round(msgs []transport.Message) ([]Batch, int) {
-	b.batches = b.batches[:0]
-	b.buf = b.buf[:0]
-	if cap(b.buf) > 2*maxRoundBytes {
-		b.buf = nil
-	}
+	b.startRound()
 	taken := 0
 	for taken < len(msgs) && len(b.batches) < maxRound && len(b.buf) < maxRoundBytes {
 		n := b.batch(msgs[taken:])
@@ -61,6 +71,14 @@ func (b *batcher) round(msgs []transport.Message) ([]Batch, int) {
 		taken += n
 	}
 	return b.batches, taken
+}
+
+func (b *batcher) startRound() {
+	b.batches = b.batches[:0]
+	b.buf = b.buf[:0]
+	if cap(b.buf) > 2*maxRoundBytes {
+		b.buf = nil
+	}
 }
 
 // batch returns the number of messages for the next statement. The statement ends before a message that equals
@@ -77,13 +95,21 @@ func (b *batcher) batch(msgs []transport.Message) int {
 		if i > 0 && (i == maxBatchItems || size > maxBatchBytes) {
 			return i
 		}
-		hash := maphash.Bytes(b.seed, m.Payload)*31 + maphash.String(b.seed, m.Channel)
-		if _, duplicate := b.seen[hash]; duplicate {
+		if b.isDuplicate(&m) {
 			return i
 		}
-		b.seen[hash] = struct{}{}
 	}
 	return len(msgs)
+}
+
+// isDuplicate reports whether the statement has a message equal to m already, and remembers m if not.
+func (b *batcher) isDuplicate(m *transport.Message) bool {
+	hash := maphash.Bytes(b.seed, m.Payload)*31 + maphash.String(b.seed, m.Channel)
+	if _, duplicate := b.seen[hash]; duplicate {
+		return true
+	}
+	b.seen[hash] = struct{}{}
+	return false
 }
 
 func (b *batcher) append(msgs []transport.Message) {
@@ -97,16 +123,14 @@ func (b *batcher) append(msgs []transport.Message) {
 		return
 	}
 	start := len(b.buf)
-	b.arrayHeader(len(msgs))
+	b.arrayHeader(len(msgs), oidText)
 	for _, m := range msgs {
-		b.buf = binary.BigEndian.AppendUint32(b.buf, uint32(len(m.Channel)))
-		b.buf = append(b.buf, m.Channel...)
+		b.buf = appendBinary(b.buf, m.Channel)
 	}
 	middle := len(b.buf)
-	b.arrayHeader(len(msgs))
+	b.arrayHeader(len(msgs), oidText)
 	for _, m := range msgs {
-		b.buf = binary.BigEndian.AppendUint32(b.buf, uint32(len(m.Payload)))
-		b.buf = append(b.buf, m.Payload...)
+		b.buf = appendBinary(b.buf, m.Payload)
 	}
 	b.addBatch(len(msgs), start, middle)
 }
@@ -127,10 +151,16 @@ func (b *batcher) slice(from, to int) []byte {
 	return b.buf[from:to:to]
 }
 
-// arrayHeader appends the header of a one-dimensional text[] in the binary format of array_recv.
-func (b *batcher) arrayHeader(items int) {
-	const oidText = 25
-	for _, word := range []uint32{1, 0, oidText, uint32(items), 1} { // dimensions, NULL flag, type, length, lower bound
+// The types of the elements of arrays, from PostgreSQL's pg_type.dat.
+const (
+	oidBytea = 17
+	oidInt4  = 23
+	oidText  = 25
+)
+
+// arrayHeader appends the header of a one-dimensional array in the binary format of array_recv.
+func (b *batcher) arrayHeader(items int, element uint32) {
+	for _, word := range []uint32{1, 0, element, uint32(items), 1} { // dimensions, NULL flag, type, length, lower bound
 		b.buf = binary.BigEndian.AppendUint32(b.buf, word)
 	}
 }

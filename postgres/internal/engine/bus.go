@@ -14,7 +14,9 @@ import (
 // Bus is the transport.Bus of both drivers.
 type Bus struct {
 	dialer Dialer
+	pool   Pool
 	fence  string // the statements that a connection runs before it publishes
+	log    *eventLog
 
 	// slot holds one token while a goroutine uses conn, handle and batcher. It is a channel because waiting for
 	// it must end with the context.
@@ -27,16 +29,21 @@ type Bus struct {
 	current  *Handle    // of the publishing connection, even while it is being opened, so that Close can cut it
 	closing  int        // calls of Close whose context has ended; while there are any, nothing is dialed
 	sessions map[*Session]struct{}
+	entries  map[*Entry]struct{}
 }
 
-// NewBus returns a bus on the connections that dialer opens. It does no I/O.
-func NewBus(dialer Dialer) *Bus {
+// NewBus returns a bus on the connections that dialer opens. It lists entries and reads the log over pool. It does no
+// I/O.
+func NewBus(dialer Dialer, pool Pool, config postgres.Config) *Bus {
 	return &Bus{
 		dialer:   dialer,
+		pool:     pool,
 		fence:    newFence(),
 		slot:     make(chan struct{}, 1),
+		log:      newEventLog(pool, config),
 		batcher:  newBatcher(),
 		sessions: make(map[*Session]struct{}),
+		entries:  make(map[*Entry]struct{}),
 	}
 }
 
@@ -51,6 +58,11 @@ func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 	if len(msgs) == 0 {
 		return nil
 	}
+	return b.publish(ctx, func(sent int) (int, Outcome, error) { return b.send(msgs[sent:]) })
+}
+
+// publish sends messages. send sends those from number sent on, over b.conn.
+func (b *Bus) publish(ctx context.Context, send func(sent int) (accepted int, outcome Outcome, err error)) error {
 	if err := ctx.Err(); err != nil {
 		return notSent(err)
 	}
@@ -73,7 +85,7 @@ func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 				return sentOnly(sent, err)
 			}
 		}
-		accepted, outcome, err := b.attempt(ctx, msgs[sent:])
+		accepted, outcome, err := b.attempt(ctx, sent, send)
 		sent += accepted
 		switch {
 		case err == nil:
@@ -85,16 +97,18 @@ func (b *Bus) Publish(ctx context.Context, msgs ...transport.Message) error {
 		case !MayRetry(ctx, attempts):
 			return sentOnly(sent, err)
 		}
-		// The connection was gone, and the server has not received the rest of msgs: send it over another
+		// The connection was gone, and the server has not received the rest of the messages: send it over another
 		// connection.
 	}
 }
 
-// attempt sends msgs over the current connection, and drops the connection if it breaks. accepted messages were
+// attempt sends messages over the current connection, and drops the connection if it breaks. accepted messages were
 // certainly sent; the outcome applies to the others.
-func (b *Bus) attempt(ctx context.Context, msgs []transport.Message) (accepted int, outcome Outcome, err error) {
+func (b *Bus) attempt(
+	ctx context.Context, sent int, send func(int) (int, Outcome, error),
+) (accepted int, outcome Outcome, err error) {
 	stop := b.handle.CutOnDone(ctx)
-	accepted, outcome, err = b.send(msgs)
+	accepted, outcome, err = send(sent)
 	uncut := stop()
 	switch {
 	case err == nil && uncut:
@@ -160,7 +174,7 @@ func (b *Bus) dial(ctx context.Context) (broke bool, err error) {
 		handle.Cut()
 		return handle.Outcome(false) == StatementNotRun, unreachable(ctx, err)
 	}
-	refused, err := conn.Exec(PublishSettings + ";\n" + b.fence)
+	refused, err := conn.Exec(b.log.settings + ";\n" + b.fence)
 	if err != nil && refused { // perhaps only the settings were refused
 		refused, err = conn.Exec(b.fence)
 	}
@@ -187,10 +201,13 @@ func (b *Bus) dropConn() {
 // connection.
 func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Lock()
-	sessions := slices.Collect(maps.Keys(b.sessions))
+	sessions, entries := slices.Collect(maps.Keys(b.sessions)), slices.Collect(maps.Keys(b.entries))
 	b.mu.Unlock()
 	for _, s := range sessions {
 		s.handle.Cut()
+	}
+	for _, e := range entries {
+		e.handle.Cut()
 	}
 	var err error
 	select {
@@ -233,6 +250,14 @@ func (b *Bus) Open(ctx context.Context) (transport.Session, error) {
 		return nil, err
 	}
 	s := &Session{bus: b, handle: new(Handle)}
+	if err := b.open(ctx, s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open connects a session.
+func (b *Bus) open(ctx context.Context, s *Session) error {
 	stop := s.handle.CutOnDone(ctx)
 	conn, err := b.dialer.DialListener(ctx, s.handle, s.deliver)
 	s.handle.ForbidDial()
@@ -250,13 +275,13 @@ func (b *Bus) Open(ctx context.Context) (transport.Session, error) {
 		if conn != nil {
 			conn.Close()
 		}
-		return nil, unreachable(ctx, err)
+		return unreachable(ctx, err)
 	}
 	s.conn = conn
 	b.mu.Lock()
 	b.sessions[s] = struct{}{}
 	b.mu.Unlock()
-	return s, nil
+	return nil
 }
 
 func (b *Bus) forget(s *Session) {

@@ -1,7 +1,8 @@
 // Package engine implements the bus and the store of both PostgreSQL drivers. The differences between pgx and
-// lib/pq are hidden behind the driver interface: Dialer, PublishConn, ListenConn, Querier and Pool.
+// lib/pq are hidden behind the driver interface: Dialer, PublishConn,
+// ListenConn, EntryConn, Querier and Pool.
 //
-// The methods of PublishConn and ListenConn take no context. Instead, the engine ties the Handle of the
+// The methods of the connections take no context. Instead, the engine ties the Handle of the
 // connection to the caller's context: closing the connection through its handle ends any call. So a network
 // that drops packets cannot block a caller, whichever driver it uses.
 //
@@ -15,10 +16,21 @@
 //   - listenall.go: listening to many channels in one round trip
 //   - store.go: Store and how its calls are repeated
 //   - store_put.go: storing attachments
-//   - store_get.go: reading attachments
-//   - prepare.go: checking and creating the table
+//   - store_get.go: reading attachments; retain.go: storing those of kept messages
+//   - prepare.go: checking the table; setup.go: creating a table, and errors about it
+//   - sessions.go, sessions_sql.go: sessions of clients; sessions_prepare.go: checking their table
 //   - untrusted.go: the SQL that finds reasons not to trust the table
+//   - roster.go: Entry, a connection that the server shows under a name, and the list of them
+//   - roster_sql.go: the SQL of that list
 //   - tx.go: Tx, which publishes and stores in a transaction of the caller
+//   - outbox.go: appending to the log in a transaction of the caller, and moving that into the log
+//   - log.go: appending to the log
+//   - log_batch.go, log_parts.go: how the messages of an append are divided into statements
+//   - log_session.go: LogSession, which receives messages with their positions
+//   - log_places.go: finding these positions
+//   - log_read.go: reading the log
+//   - log_trim.go: removing old messages, and describing the log
+//   - log_prepare.go: checking and creating the log
 //   - handle.go: Handle, which closes a connection from another goroutine
 //   - liveness.go: whether an idle connection can still be used
 //   - quiet_unix.go, quiet_other.go: peeking at a socket
@@ -39,6 +51,8 @@ type Dialer interface {
 	// notification to deliver, but only during DialListener, Exec and Wait. The payload then belongs to
 	// deliver.
 	DialListener(ctx context.Context, handle *Handle, deliver func(channel string, payload []byte)) (ListenConn, error)
+	// DialEntry opens a connection for an entry of the roster and registers it with handle.
+	DialEntry(ctx context.Context, handle *Handle) (EntryConn, error)
 }
 
 // Outcome is what is known about a statement that failed.
@@ -64,7 +78,8 @@ type PublishConn interface {
 	// Exec runs statements without parameters as one message. refused reports that the server refused them and
 	// that the connection is still usable.
 	Exec(statements string) (refused bool, err error)
-	// Notify commits the batches in order, each in its own transaction, and stops at the first that fails.
+	// Notify commits the batches in order, each in its own transaction, and stops at the first that fails. It sets
+	// the answers of those that append to the log.
 	// committed is the number of batches that were committed. The outcome applies to the failed batch and those
 	// after it. The connection is still usable only after StatementRefused.
 	Notify(batches []Batch) (committed int, outcome Outcome, err error)
@@ -82,6 +97,19 @@ type ListenConn interface {
 	// no notification. Any other error is final.
 	Wait(ctx context.Context) error
 	// Close closes the connection and releases its resources. It does not fail: the handle is cut before.
+	Close()
+}
+
+// EntryConn is a connection that is only open for the server to show it. Only one goroutine at a time calls it.
+// Closing it through its handle ends any call.
+type EntryConn interface {
+	// Exec runs statements without parameters as one message. refused reports that the server refused them and
+	// that the connection is still usable.
+	Exec(statements string) (refused bool, err error)
+	// Row runs one statement whose columns are text, and returns its first row, or nil if there is none.
+	// refused is as in Exec.
+	Row(statement string) (columns []string, refused bool, err error)
+	// Close closes the connection. It does not fail, and closing again does nothing.
 	Close()
 }
 

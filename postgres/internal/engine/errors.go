@@ -13,19 +13,23 @@ import (
 
 // SQLSTATEs, from appendix A of PostgreSQL's manual.
 const (
-	adminShutdown         = "57P01"
-	idleSessionTimeout    = "57P05"
-	crashShutdown         = "57P02"
-	readOnlyTransaction   = "25006"
-	unknownStatement      = "26000"
-	duplicateStatement    = "42P05"
-	uniqueViolation       = "23505"
-	invalidSchema         = "3F000"
-	invalidDatabase       = "3D000"
-	insufficientPrivilege = "42501"
-	duplicateTable        = "42P07"
-	invalidAuthorization  = "28000"
-	invalidPassword       = "28P01"
+	adminShutdown           = "57P01"
+	idleSessionTimeout      = "57P05"
+	crashShutdown           = "57P02"
+	readOnlyTransaction     = "25006"
+	unknownStatement        = "26000"
+	duplicateStatement      = "42P05"
+	lockNotAvailable        = "55P03"
+	uniqueViolation         = "23505"
+	invalidTransactionState = "25000"
+	serializationFailure    = "40001"
+	deadlockDetected        = "40P01"
+	invalidSchema           = "3F000"
+	invalidDatabase         = "3D000"
+	insufficientPrivilege   = "42501"
+	duplicateTable          = "42P07"
+	invalidAuthorization    = "28000"
+	invalidPassword         = "28P01"
 )
 
 // sqlState returns the SQLSTATE of an error of the server, or "" for other errors. It works with the errors of

@@ -22,16 +22,23 @@ const maxStatement = 16 << 10
 // example because the role may not use PL/pgSQL, the session sends one LISTEN after the other.
 func (s *Session) ListenAll(ctx context.Context, channels ...string) error {
 	return s.endOnError(ctx, func() error {
-		names := make([]string, len(channels))
-		for i, channel := range channels {
-			name, err := postgres.QuoteChannel(channel)
-			if err != nil {
-				return err
-			}
-			names[i] = name
+		names, err := quoteChannels(channels)
+		if err != nil {
+			return err
 		}
 		return s.listenAll(ctx, names)
 	})
+}
+
+// quoteChannels quotes channels for LISTEN.
+func quoteChannels(channels []string) (names []string, err error) {
+	names = make([]string, len(channels))
+	for i, channel := range channels {
+		if names[i], err = postgres.QuoteChannel(channel); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
 }
 
 // listenAll listens to quoted names. The caller holds callMu.

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/backplane-go/backplane/postgres"
@@ -45,10 +43,6 @@ SELECT t.id IS NOT NULL,
        coalesce((` + untrustedReasons + `), '')
 FROM (SELECT (SELECT oid FROM pg_class WHERE oid = to_regclass($1)) AS id) AS t`
 
-// creationLock is the advisory lock for creating tables: without it, CREATE TABLE IF NOT EXISTS fails with a
-// unique violation if two run at the same time. The number is "backplan" in ASCII.
-const creationLock int64 = 0x6261636b706c616e
-
 // Prepare implements storage.Preparer.
 func (s *Store) Prepare(ctx context.Context) error {
 	if s.err != nil {
@@ -67,24 +61,9 @@ func (s *Store) prepare(ctx context.Context) error {
 		return err
 	}
 	if s.noAutoCreate {
-		return s.setupError("inspect", postgres.ErrNoTable, nil, "create it with: "+schema)
+		return s.setup.failed("inspect", postgres.ErrNoTable, nil, "create it with: "+schema)
 	}
-	create := fmt.Sprintf("SELECT pg_advisory_xact_lock(%d); %s", creationLock, schema)
-	if err = s.pool.Exec(ctx, create); err == nil {
-		return nil
-	}
-	switch sqlState(err) {
-	case duplicateTable, uniqueViolation: // created by a program that does not take the lock
-		if exists, inspectErr := s.inspect(ctx); inspectErr != nil || exists {
-			return inspectErr
-		}
-	case invalidSchema:
-		return s.setupError("create", postgres.ErrNoTable, err, "create the schema first, then: "+schema)
-	case insufficientPrivilege:
-		hint := "let a role with that privilege create it: " + schema + "; " + s.grants(ctx)
-		return s.setupError("create", postgres.ErrPrivilege, err, hint)
-	}
-	return s.classify(ctx, "create", err)
+	return s.setup.create(ctx, schema, s.inspect)
 }
 
 // inspect reports whether the table exists. It returns an error if the table exists but cannot be used.
@@ -94,7 +73,7 @@ func (s *Store) inspect(ctx context.Context) (exists bool, err error) {
 	_, err = s.pool.QueryRow(ctx, inspectTable, []any{s.name, s.owner},
 		&exists, &readOnly, &columns, &privileges, &sequence, &lz4, &reasons)
 	if err != nil {
-		return false, s.classify(ctx, "inspect", err)
+		return false, s.setup.classify(ctx, "inspect", err)
 	}
 	s.inserter.useSettings(lz4)
 	if sequence != "" {
@@ -102,48 +81,14 @@ func (s *Store) inspect(ctx context.Context) (exists bool, err error) {
 	}
 	switch {
 	case readOnly:
-		return exists, s.setupError("inspect", postgres.ErrReadOnly, nil, readOnlyHint)
+		return exists, s.setup.failed("inspect", postgres.ErrReadOnly, nil, readOnlyHint)
 	case columns != "":
 		hint := "missing: " + columns + "; choose another table, or drop this one"
-		return exists, s.setupError("inspect", postgres.ErrBadTable, nil, hint)
+		return exists, s.setup.failed("inspect", postgres.ErrBadTable, nil, hint)
 	case reasons != "":
-		hint := reasons + "; its owner could run code as this role: choose another table, or drop this one; " +
-			"or set TableOwner if the owner is trusted"
-		return exists, s.setupError("inspect", postgres.ErrUntrustedTable, nil, hint)
+		return exists, s.setup.untrusted(reasons, "choose another table, or drop this one")
 	case exists && privileges != "":
-		return exists, s.setupError("inspect", postgres.ErrPrivilege, nil, "missing: "+privileges+"; "+s.grants(ctx))
+		return exists, s.setup.lacksPrivileges(ctx, privileges)
 	}
 	return exists, nil
-}
-
-// classify turns an error of the server into a SetupError.
-func (s *Store) classify(ctx context.Context, op string, err error) error {
-	switch sqlState(err) {
-	case readOnlyTransaction:
-		return s.setupError(op, postgres.ErrReadOnly, err, readOnlyHint)
-	case insufficientPrivilege:
-		return s.setupError(op, postgres.ErrPrivilege, err, s.grants(ctx))
-	}
-	if ended := contextError(ctx); ended != nil {
-		err = errors.Join(ended, err)
-	}
-	return s.setupError(op, postgres.ErrUnreachable, err, hintFor(err))
-}
-
-// grants returns the hint for a missing privilege.
-func (s *Store) grants(ctx context.Context) string {
-	role := "role" // a placeholder, in case the query fails
-	_, _ = s.pool.QueryRow(ctx, "SELECT current_user::text", nil, &role)
-	sql, err := postgres.Grants(s.table, role)
-	if err != nil {
-		return ""
-	}
-	return "grant it: " + strings.ReplaceAll(strings.TrimSpace(sql), "\n", " ")
-}
-
-func (s *Store) setupError(op string, reason, err error, hint string) error {
-	if err != nil {
-		reason = fmt.Errorf("%w: %w", reason, err)
-	}
-	return &postgres.SetupError{Op: op, Table: s.table, Hint: hint, Err: reason}
 }

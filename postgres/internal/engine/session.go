@@ -32,10 +32,15 @@ type Session struct {
 	head        int
 	queuedBytes int
 	err         error // final
+
+	places *places // of a session of the log, else nil
 }
 
 // deliver queues a notification. The connection calls it from within its methods.
 func (s *Session) deliver(channel string, payload []byte) {
+	if s.places != nil && !s.places.accept(channel, payload) {
+		return
+	}
 	s.queuedBytes += len(channel) + len(payload)
 	if s.queuedBytes > maxQueuedBytes {
 		if s.err == nil {
@@ -45,6 +50,9 @@ func (s *Session) deliver(channel string, payload []byte) {
 		return
 	}
 	s.queue = append(s.queue, transport.Message{Channel: channel, Payload: payload})
+	if s.places != nil {
+		s.places.push()
+	}
 }
 
 // Listen implements transport.Session.
@@ -117,18 +125,25 @@ func (s *Session) exec(ctx context.Context, statement string) (refused bool, err
 func (s *Session) Receive(ctx context.Context) (transport.Message, error) {
 	s.callMu.Lock()
 	defer s.callMu.Unlock()
+	return s.receive(ctx)
+}
+
+// receive is Receive for callers that hold callMu.
+func (s *Session) receive(ctx context.Context) (transport.Message, error) {
 	if s.head < len(s.queue) {
 		return s.next(), nil
 	}
 	if err := s.checkUsable(ctx); err != nil {
 		return transport.Message{}, err
 	}
-	if err := s.conn.Wait(ctx); err != nil {
-		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			return transport.Message{}, s.orClosed(ctx.Err())
-		}
-		if s.err == nil {
-			s.end(err)
+	for s.head == len(s.queue) && s.err == nil { // what arrives may be something else than a message
+		if err := s.conn.Wait(ctx); err != nil {
+			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				return transport.Message{}, s.orClosed(ctx.Err())
+			}
+			if s.err == nil {
+				s.end(err)
+			}
 		}
 	}
 	if s.head < len(s.queue) {
@@ -142,6 +157,9 @@ func (s *Session) next() transport.Message {
 	s.queue[s.head] = transport.Message{}
 	s.queuedBytes -= len(m.Channel) + len(m.Payload)
 	s.head++
+	if s.places != nil {
+		s.places.pop()
+	}
 	if s.head == len(s.queue) {
 		s.head = 0
 		s.queue = s.queue[:0]
@@ -178,6 +196,9 @@ func (s *Session) Close(context.Context) error {
 	s.callMu.Lock()
 	defer s.callMu.Unlock()
 	s.queue, s.head = nil, 0
+	if s.places != nil {
+		s.bus.log.noteReceived(s.places.received)
+	}
 	s.conn.Close()
 	s.bus.forget(s)
 	return nil

@@ -23,6 +23,8 @@ type flood struct {
 
 func (f *flood) DialPublisher(context.Context, *Handle) (PublishConn, error) { panic("not used") }
 
+func (f *flood) DialEntry(context.Context, *Handle) (EntryConn, error) { panic("not used") }
+
 func (f *flood) DialListener(
 	_ context.Context, handle *Handle, deliver func(channel string, payload []byte),
 ) (ListenConn, error) {
@@ -52,7 +54,7 @@ func (f *flood) Close() {}
 func TestSessionEndsWhenItsQueueIsFull(t *testing.T) {
 	ctx := t.Context()
 	f := &flood{megabytes: maxQueuedBytes>>20 - 1}
-	s, err := NewBus(f).Open(ctx)
+	s, err := NewBus(f, nil, postgres.Config{}).Open(ctx)
 	require.NoError(t, err)
 	require.NoError(t, s.Listen(ctx, "c"))
 	for range f.megabytes {
@@ -61,7 +63,7 @@ func TestSessionEndsWhenItsQueueIsFull(t *testing.T) {
 	}
 
 	f = &flood{megabytes: 1 << 20}
-	s, err = NewBus(f).Open(ctx)
+	s, err = NewBus(f, nil, postgres.Config{}).Open(ctx)
 	require.NoError(t, err)
 	require.ErrorIs(t, s.Listen(ctx, "c"), postgres.ErrOverflow)
 	received := 0

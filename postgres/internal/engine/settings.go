@@ -28,9 +28,15 @@ var (
 	// back the notification queue of the whole server. Keepalives do not detect it while there is data to send.
 	dropDeadClient = []string{"tcp_user_timeout", "60000"} // since PostgreSQL 12
 
+	// readCommitted is for connections that publish: appending to a log needs this isolation level.
+	readCommitted = []string{"default_transaction_isolation", "read committed"}
+
+	// asyncPublishSettings replaces PublishSettings if Config.AsyncLog is set.
+	asyncPublishSettings = SetStatement(keepOpen, noTimeouts, readCommitted, []string{"synchronous_commit", "off"})
+
 	// PublishSettings, ListenSettings and StoreSettings are the statements for the three kinds of connections.
 	// The server's own timeouts limit how long storing may take.
-	PublishSettings = SetStatement(keepOpen, noTimeouts)
+	PublishSettings = SetStatement(keepOpen, noTimeouts, readCommitted)
 	ListenSettings  = SetStatement(keepOpen, noTimeouts, dropDeadClient)
 	StoreSettings   = SetStatement(keepOpen)
 

@@ -11,6 +11,12 @@ import (
 
 // Store is the storage.Store of both drivers.
 type Store struct {
+	*Sessions
+	*Outbox
+
+	tx *Tx // without a database: what all transactions share
+
+	setup        setup
 	pool         Pool
 	table        string // as configured
 	name         string // the table as it is written in SQL
@@ -24,7 +30,9 @@ type Store struct {
 
 // NewStore returns a store on pool. It does no I/O.
 func NewStore(pool Pool, config postgres.Config) *Store {
-	s := &Store{pool: pool, table: tableOf(config), noAutoCreate: config.NoAutoCreate, owner: config.TableOwner}
+	s := &Store{Sessions: newSessions(pool, config), Outbox: newOutbox(pool, config), tx: NewTx(nil, config),
+		pool: pool, table: tableOf(config), noAutoCreate: config.NoAutoCreate, owner: config.TableOwner}
+	s.setup = setup{pool: pool, table: s.table, grants: postgres.Grants}
 	s.name, s.err = postgres.QuoteTable(s.table)
 	s.inserter = newInserter(s.name, config.DurableAttachments)
 	s.selectBodies = fmt.Sprintf(selectBodies, s.name)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/backplane-go/backplane/storage"
 )
@@ -18,13 +19,14 @@ const insertOne = `INSERT INTO %s (payload) SELECT %s FROM %s RETURNING id`
 
 // insertMany stores many bodies in one round trip. They are sent as one concatenated bytea and their lengths:
 // every driver can pass that, and the server divides it without parsing. The ids have the order of the bodies,
-// because the default of the column id is computed above the sort.
+// because the default of the column id is computed above the sort. The last two arguments are empty, or another column
+// and its value.
 const insertMany = `WITH m AS (
   SELECT len, n, sum(len) OVER (ORDER BY n) - len + 1 AS start
   FROM %[3]s, unnest($2::text::int[]) WITH ORDINALITY AS m(len, n)
 ), put AS (
-  INSERT INTO %[1]s (payload)
-  SELECT substring(whole.bytes FROM start::int FOR len) FROM (SELECT %[2]s AS bytes OFFSET 0) AS whole, m ORDER BY n
+  INSERT INTO %[1]s (payload%[4]s)
+  SELECT substring(whole.bytes FROM start::int FOR len)%[5]s FROM (SELECT %[2]s AS bytes OFFSET 0) AS whole, m ORDER BY n
   RETURNING id
 )
 SELECT string_agg(id::text, ',' ORDER BY id) FROM put`
@@ -41,7 +43,14 @@ type inserter struct {
 // insertKey is what the statements depend on: the expression that reads the bytes, and the settings.
 type insertKey struct{ bytes, settings string }
 
-type insertStatements struct{ one, many string }
+type insertStatements struct{ one, many, manyFor string }
+
+// The column and the value with which a body is kept for $3 seconds longer than others. Expire deletes by created_at,
+// and so do Node.js nodes.
+const (
+	keepColumn = ", created_at"
+	keepValue  = ", now() + make_interval(secs => $3::float8)"
+)
 
 func newInserter(table string, durable bool) *inserter {
 	i := &inserter{table: table, durable: durable}
@@ -71,8 +80,9 @@ func (i *inserter) statementsFor(db Querier) insertStatements {
 		return s.(insertStatements)
 	}
 	s := insertStatements{
-		one:  fmt.Sprintf(insertOne, i.table, expression, key.settings),
-		many: fmt.Sprintf(insertMany, i.table, expression, key.settings),
+		one:     fmt.Sprintf(insertOne, i.table, expression, key.settings),
+		many:    fmt.Sprintf(insertMany, i.table, expression, key.settings, "", ""),
+		manyFor: fmt.Sprintf(insertMany, i.table, expression, key.settings, keepColumn, keepValue),
 	}
 	i.statements.Store(key, s)
 	return s
@@ -97,20 +107,21 @@ func (i *inserter) put(ctx context.Context, db Querier, body []byte) (string, er
 
 // putAll stores bodies and returns their ids.
 func (i *inserter) putAll(ctx context.Context, db Querier, bodies [][]byte) ([]string, error) {
-	size := 0
-	lengths := make([]string, len(bodies))
-	for n, body := range bodies {
-		size += len(body)
-		lengths[n] = strconv.Itoa(len(body))
-	}
-	all := make([]byte, 0, size)
-	for _, body := range bodies {
-		all = append(all, body...)
-	}
-	var list string
+	return i.putMany(ctx, db, i.statementsFor(db).many, bodies)
+}
+
+// putFor does what putAll does, and keeps the bodies for the given time longer.
+func (i *inserter) putFor(ctx context.Context, db Querier, bodies [][]byte, keep time.Duration) ([]string, error) {
+	return i.putMany(ctx, db, i.statementsFor(db).manyFor, bodies, max(keep, 0).Seconds())
+}
+
+func (i *inserter) putMany(
+	ctx context.Context, db Querier, statement string, bodies [][]byte, more ...any,
+) ([]string, error) {
+	all, lengths := concatenate(len(bodies), func(n int) []byte { return bodies[n] })
 	_, arg := db.Bytes(all)
-	args := []any{arg, "{" + strings.Join(lengths, ",") + "}"}
-	if _, err := db.QueryRow(ctx, i.statementsFor(db).many, args, &list); err != nil {
+	var list string
+	if _, err := db.QueryRow(ctx, statement, append([]any{arg, lengths}, more...), &list); err != nil {
 		return nil, err
 	}
 	ids := strings.Split(list, ",")
@@ -119,4 +130,22 @@ func (i *inserter) putAll(ctx context.Context, db Querier, bodies [][]byte) ([]s
 			i.table, len(ids), len(bodies))
 	}
 	return ids, nil
+}
+
+// concatenate returns n values as one, and their lengths as the text form of an array of integers.
+func concatenate(n int, value func(i int) []byte) (all []byte, lengths string) {
+	size := 0
+	for i := range n {
+		size += len(value(i))
+	}
+	all = make([]byte, 0, size)
+	list := []byte{'{'}
+	for i := range n {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = strconv.AppendInt(list, int64(len(value(i))), 10)
+		all = append(all, value(i)...)
+	}
+	return all, string(append(list, '}'))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/backplane-go/backplane/postgres"
@@ -20,17 +21,23 @@ const notifyManyText = "SELECT count(pg_notify(c, p)) FROM unnest($1::text::text
 type Tx struct {
 	db       Querier
 	inserter *inserter
-	err      error // of the table's name
+	appender *appender
+	err      error // of the name of the table of attachments
 }
 
-// NewTx returns a Tx that uses db and the table of config.
+// NewTx returns a Tx that uses db and the tables of config.
 func NewTx(db Querier, config postgres.Config) *Tx {
 	name, err := postgres.QuoteTable(tableOf(config))
-	return &Tx{db: db, inserter: newInserter(name, true), err: err} // synchronous_commit is up to the caller
+	// synchronous_commit is up to the caller
+	return &Tx{db: db, inserter: newInserter(name, true), appender: newAppender(config), err: err}
 }
 
-// InTx returns a Tx that uses db and the table of s.
-func (s *Store) InTx(db Querier) *Tx { return NewTx(db, postgres.Config{Table: s.table}) }
+// InTx returns a Tx that uses db and the tables of s.
+func (s *Store) InTx(db Querier) *Tx {
+	tx := *s.tx
+	tx.db = db
+	return &tx
+}
 
 // Limits returns the limits of NOTIFY.
 func (t *Tx) Limits() transport.Limits { return limits }
@@ -121,6 +128,14 @@ func (t *Tx) PutAll(ctx context.Context, bodies [][]byte) ([]string, error) {
 		return nil, err
 	}
 	return retry(ctx, never, func() ([]string, error) { return t.inserter.putAll(ctx, t.db, bodies) })
+}
+
+// PutFor does what PutAll does, and keeps the bodies for the given time longer.
+func (t *Tx) PutFor(ctx context.Context, bodies [][]byte, keep time.Duration) ([]string, error) {
+	if err := t.check(ctx); err != nil || len(bodies) == 0 {
+		return nil, err
+	}
+	return retry(ctx, never, func() ([]string, error) { return t.inserter.putFor(ctx, t.db, bodies, keep) })
 }
 
 func (t *Tx) check(ctx context.Context) error {
