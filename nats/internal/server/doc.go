@@ -1,0 +1,11 @@
+// Package server connects to NATS servers, with the options of a client of nats.go, and speaks their protocol.
+//
+// # Files
+//
+//   - options.go: which servers there are, and how the client introduces itself
+//   - dial.go: connecting
+//   - link.go: a connection
+//   - witnesses.go: connections to the other servers of a cluster, which prove what they know
+//   - witness.go: one of them
+//   - errors.go: what went wrong
+package server
