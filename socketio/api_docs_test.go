@@ -91,8 +91,9 @@ func TestAPITablesAreComplete(t *testing.T) {
 	}
 }
 
-// forClusters are methods of a cluster's namespace. docs/howto/own-hub.md and the package documentation describe
+// forClusters are methods of a cluster and of bridges. docs/howto/own-hub.md and the package documentation describe
 // them.
 var forClusters = map[string]bool{"CustomRequest": true, "OnCustomRequest": true, "RemoteJoin": true,
-	"RemoteLeave": true, "RemoteDisconnect": true,
-	"Peers": true, "UID": true, "WaitForPeers": true, "WaitReady": true}
+	"RemoteLeave": true, "RemoteDisconnect": true, "Forward": true, "Relayed": true,
+	"Peers": true, "UID": true, "WaitForPeers": true, "WaitReady": true, "Channel": true, "PeerPositions": true,
+	"LogOrder": true, "ReadLog": true, "Keeps": true, "TakenSession": true}

@@ -10,9 +10,6 @@ import (
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/internal/guard"
-	"github.com/backplane-go/backplane/socketio/internal/client"
-	"github.com/backplane-go/backplane/socketio/internal/engineio"
-	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
 // Config configures a Server. The zero value of every field means its default. If Socket.IO has the same option,
@@ -157,6 +154,11 @@ type Config struct {
 	Transports []string
 	// NoUpgrades keeps clients on their first transport (Node.js: allowUpgrades: false).
 	NoUpgrades bool
+	// AllowEIO3 admits clients of version 2 of socket.io-client, which speak Engine.IO protocol 3 (Node.js:
+	// allowEIO3), except those that use JSONP. The id of such a client's socket contains the id of its connection,
+	// so do not send it to other clients. These clients cannot be recovered. Default: they are refused with HTTP
+	// status 400 and "Unsupported protocol version".
+	AllowEIO3 bool
 	// Origins are the origins whose pages may connect, in addition to those of the server's own host (Node.js:
 	// cors.origin). Examples: "https://example.com", "file://", "app://x", "null"; "*" allows all. Default: only
 	// the own host.
@@ -269,38 +271,4 @@ func (c *Config) validate() error {
 		return errors.New("socketio: ReauthenticateSocket needs Reauthenticate")
 	}
 	return nil
-}
-
-// address returns the address to which the limits per address apply, without its port.
-func (c *Config) address(r *http.Request) string {
-	if c.ClientAddress != nil {
-		return host(c.ClientAddress(r))
-	}
-	return host(r.RemoteAddr)
-}
-
-// clients returns the configuration of the server's clients.
-func (c *Config) clients() client.Config {
-	return client.Config{
-		MaxAttachments: c.MaxAttachments, MaxAttachmentBytes: c.MaxAttachmentBytes, MaxEvents: c.MaxEvents,
-		MaxEventBytes: c.MaxEventBytes, MaxNamespaces: c.MaxNamespaces, MaxAuthBytes: c.MaxAuthBytes, Logger: c.Logger,
-	}
-}
-
-// engine returns the configuration of the Engine.IO server.
-func (c *Config) engine() engineio.Config {
-	return engineio.Config{
-		Path: c.Path, PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout,
-		HeaderTimeout: c.HeaderTimeout, BodyTimeout: c.BodyTimeout, IdleTimeout: c.IdleTimeout,
-		ShutdownTimeout: c.ShutdownTimeout,
-		MaxPayload:      c.MaxPayload, SendQueue: c.SendQueue, SendQueueBytes: c.SendQueueBytes,
-		Transports: c.Transports, NoUpgrades: c.NoUpgrades, Origins: c.Origins, Hosts: c.Hosts,
-		TrustedProxies: c.TrustedProxies, Credentials: c.Credentials,
-		Cookie: c.Cookie, Compress: c.Compress, CompressMin: c.CompressMin, HTTPCompression: c.HTTPCompression,
-		MaxConnections: c.MaxConnections,
-		Rates:          quota.RateLimits{Events: c.MaxEventsPerSecond, Bytes: c.MaxBytesPerSecond},
-		PerAddress: quota.AddressLimits{Sessions: c.MaxConnectionsPerAddress, Unjoined: c.MaxUnjoinedPerAddress,
-			Handshakes: c.MaxHandshakesPerSecond},
-		Address: c.address, Admit: c.Admit, Logger: c.Logger,
-	}
 }

@@ -49,5 +49,10 @@ func (s *Server) connect(socket *Socket) {
 	if joined = socket.join(); !joined {
 		return
 	}
-	guard.All(connection, func(f *func(*Socket)) { (*f)(socket) }, func(err error) { socket.report("connection", err) })
+	setUp := socket.beginSetUp()
+	guard.All(connection, func(f *func(*Socket)) { (*f)(socket) }, func(err error) {
+		setUp.fail()
+		socket.report("connection", err)
+	})
+	setUp.end()
 }

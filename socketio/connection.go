@@ -36,6 +36,9 @@ func (s *Server) open(conn *engineio.Conn) engineio.Receiver {
 	return &c.Client
 }
 
+// opened is called when a new connection has its transport.
+func opened(r engineio.Receiver) { r.(*client.Client).Begin() }
+
 // NewSocket implements client.Host.
 func (c *connection) NewSocket(namespace string, auth backplane.Value) client.Socket {
 	return (*endpoint)(&Socket{client: &c.Client, env: &c.server.env, name: namespace, auth: auth})

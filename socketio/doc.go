@@ -1,18 +1,19 @@
 // Package socketio is a Socket.IO server whose namespaces are in a backplane cluster. Clients connect with
-// socket.io-client 4, in browsers, Node.js and elsewhere. An event that one node sends reaches the clients of all
+// socket.io-client 4 or 3, in browsers, Node.js and elsewhere. An event that one node sends reaches the clients of all
 // nodes, whether a node is written in Go or runs Socket.IO on Node.js.
 //
 // The package speaks Engine.IO protocol 4 (https://socket.io/docs/v4/engine-io-protocol/), over HTTP long-polling
-// and WebSocket, and Socket.IO protocol 5 (https://socket.io/docs/v4/socket-io-protocol/). A [Server] has
-// namespaces, a [Namespace] has sockets, and a [Socket] is one client in one namespace.
+// and WebSocket, and Socket.IO protocol 5 (https://socket.io/docs/v4/socket-io-protocol/). With
+// [Config.AllowEIO3] it also serves socket.io-client 2, which speaks Engine.IO protocol 3 and Socket.IO protocol 4. A
+// [Server] has namespaces, a [Namespace] has sockets, and a [Socket] is one client in one namespace.
 //
 // # Delivery
 //
 // Events are delivered at most once, in the order in which they were sent. An event is lost if the client's
 // connection breaks before the event arrives, or if the event is volatile and the client cannot receive it at once.
 // It is also lost if the client's send queue is full; the client is then disconnected. With [Config.Recovery], a
-// client that reconnects to its node in time receives the events that it has missed. Between nodes the guarantees
-// of the cluster apply: see package backplane.
+// client that reconnects in time receives the events that it has missed: on its node, or on any node if the cluster has
+// a log. Between nodes the guarantees of the cluster apply: see package backplane.
 //
 // A slow client delays neither other clients nor the sender. Each client has a send queue, which is limited by
 // [Config.SendQueue] and [Config.SendQueueBytes]; all queued packets are written together. The events that a client
@@ -50,9 +51,10 @@
 //
 // Shared by all layers:
 //
-//   - config.go: Config; quotas.go: its limits; hooks.go: protection against panics in the functions of Config
+//   - config.go: Config; config_parts.go: what other packages get of it; quotas.go: its limits; hooks.go: protection
+//     against panics in the functions of Config
 //   - environment.go: the configuration, and how errors are reported; audit.go, errors.go: what is reported
-//   - recovery.go: the configuration of recovery, and the interface Sessions; sessions.go: Sessions in memory
+//   - recovery.go: the configuration of recovery; session_state.go: the state of a client that is restored
 //   - listener_list.go: a list of the application's functions; id.go: random ids
 //
 // Sockets, each of which has a client of package internal/client:
@@ -64,8 +66,14 @@
 //   - pending.go: sockets whose client has not been greeted yet, and the events that wait for them
 //   - listeners.go, any.go: the functions of a socket; events.go: calls them
 //   - emit.go: Sender; frames.go: encodes events; acks.go: acknowledgements in both directions
-//   - recovery_log.go: the order of a namespace's events, and which socket owns which session
-//   - recovery_socket.go: the session of a socket; replay.go: the events that a client has missed
+//   - recovery_log.go: the order of a namespace's events, and which socket owns which session; recovery_memory.go:
+//     events and sessions in memory
+//   - recovery_socket.go: the session of a socket; recovery_setup.go: from when on its client can be recovered;
+//     recovery_restore.go: a socket gets the session of its client; recovery_emit.go: sends events with offsets;
+//     replay.go: the events that a client has missed
+//   - recovery_cluster.go: recovery on any node; recovery_check.go: whether the log of the cluster has what this node
+//     has not delivered yet; recovery_older.go: reads that log; session_store.go, session_writes.go: store sessions;
+//     recovery_upkeep.go: sessions of nodes that have gone; recovery_shared.go: sessions that other programs take, too
 //
 // Namespaces:
 //
@@ -77,7 +85,7 @@
 // The server:
 //
 //   - server.go: Server and NewServer; shutdown.go: Shutdown and Close; serve.go: Serve and HTTPServer; stats.go: Stats
-//   - namespaces.go: opens and closes namespaces; connect.go: clients join them
+//   - namespaces.go: opens namespaces; namespaces_close.go: closes them; connect.go: clients join them
 //   - connection.go: a client as the server sees it; unjoined.go: clients that have not joined a namespace
 //   - reauthenticate.go: checks at intervals which clients may stay
 package socketio

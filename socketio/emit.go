@@ -141,13 +141,20 @@ func (e Sender) Send(args ...any) error { return e.Emit("message", args...) }
 
 // Emit is like Socket.Emit.
 func (e Sender) Emit(event string, args ...any) error {
+	if err := e.check(); err != nil {
+		return err
+	}
+	s, o := e.s, sendOptions(e.flags)
+	recovers := s.roster != nil && s.roster.log != nil
+	if recovers && s.roster.log.cluster != nil && !o.Volatile {
+		return s.emitThroughLog(e.flags, event, args)
+	}
 	data, err := e.encode(event, args)
 	if err != nil {
 		return err
 	}
-	s, o := e.s, sendOptions(e.flags)
-	if s.roster != nil && s.roster.log != nil {
-		return s.emitWithOffset(data, o)
+	if recovers {
+		return s.emitStamped(data, o)
 	}
 	if !s.Connected() && !s.isPending() {
 		return ErrDisconnected
@@ -157,7 +164,7 @@ func (e Sender) Emit(event string, args ...any) error {
 		return err
 	}
 	s.callOutgoingListeners(data)
-	if !s.deliver(frame, o, "") && !o.Volatile {
+	if !s.deliver(frame, o, unkept) && !o.Volatile {
 		return ErrDisconnected
 	}
 	return nil
@@ -197,7 +204,7 @@ func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (bac
 		return backplane.Value{}, err
 	}
 	s.callOutgoingListeners(data)
-	if !s.deliver(frame, o, "") {
+	if !s.deliver(frame, o, unkept) {
 		s.removeAck(id)
 		if o.Volatile && s.Connected() {
 			return backplane.Value{}, ErrDropped

@@ -20,6 +20,8 @@ var (
 // errInternal is sent to a client instead of an error that is not meant for it, such as a panic.
 var errInternal = errors.New("internal error")
 
+var errInvalidNamespace = errors.New("Invalid namespace") //lint:ignore ST1005 clients get this text of Socket.IO's
+
 // Error is an error that is sent to the client. If a middleware of a namespace returns it, the client gets a
 // connect_error with the Message and Data. If a handler or a middleware of a socket returns it, the client gets
 // {"error": Message, "data": Data} as the acknowledgement of the event.

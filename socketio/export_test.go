@@ -7,10 +7,22 @@ func Owners(ns *Namespace) int {
 	return len(ns.log.owners)
 }
 
-// Noted returns the number of entries that are kept for sessions, including sessions that were restored.
-func (m *MemorySessions) Noted() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	sessions, noted := m.sessions.Len()
-	return sessions + noted
+// MaxSetUp is for how long functions of OnConnection may keep a client from being recovered.
+const MaxSetUp = maxSetUp
+
+// Recoverable reports whether the client of a socket can be recovered, on any node if there is a log: what is to be
+// stored was stored, or the store fails.
+func Recoverable(s *Socket) bool {
+	switch {
+	case s.session == nil:
+		return true
+	case !s.isSetUp():
+		return false
+	case !s.isStored():
+		return true
+	}
+	store, id := s.roster.log.cluster.store, sessionID{s.roster.log.cluster.scope, s.session.key}
+	store.mu.Lock()
+	defer store.mu.Unlock()
+	return store.fails.Load() || store.waiting[id] == nil && store.writing[id] == nil
 }

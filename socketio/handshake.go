@@ -10,7 +10,8 @@ import (
 	"github.com/backplane-go/backplane"
 )
 
-// Auth returns the auth payload of the client. It is an object, which is empty if the client has sent none.
+// Auth returns the auth payload of the client. It is an object, which is empty if the client has sent none. For
+// clients of version 2 it is the query of the namespace.
 func (s *Socket) Auth() backplane.Value { return s.auth }
 
 // Header returns the headers of the request that opened the connection.

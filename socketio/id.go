@@ -11,3 +11,6 @@ func newID() string {
 	rand.Read(b[:]) // never fails, see its documentation
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
+
+// newEpoch returns the random name of a log that is kept in memory.
+func newEpoch() string { return rand.Text()[:8] }

@@ -9,6 +9,7 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/client"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
+	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // refuse ends a socket that has not joined its namespace. If err is not nil, the client is sent the reason.
@@ -33,10 +34,7 @@ func (s *Socket) refuse(err error) {
 // refuse sends a client the reason why it cannot join a namespace. id is the id of its socket, if there is one.
 func (e *environment) refuse(c *client.Client, namespace, id string, err error) {
 	err = guard.Error(err)
-	payload := struct {
-		Message string `json:"message"`
-		Data    any    `json:"data,omitempty"`
-	}{Message: err.Error()}
+	payload := client.Refusal{Message: err.Error(), Unknown: errors.Is(err, errInvalidNamespace)}
 	var panicked *PanicError
 	var ours *Error
 	var quota *QuotaError
@@ -51,7 +49,7 @@ func (e *environment) refuse(c *client.Client, namespace, id string, err error) 
 	}
 	e.auditClient(c, AuditEvent{Kind: AuditRefuse, Namespace: namespace, SID: id, Reason: payload.Message, Err: err})
 	var data backplane.Value
-	encode := func() { data, err = backplane.NewValue(payload) }
+	encode := func() { data, err = backplane.NewValue(c.Protocol().Refusal(payload)) }
 	if payload.Data == nil {
 		encode()
 	} else if fault := guard.Isolate(encode); fault != nil || err != nil {
@@ -72,12 +70,6 @@ func (e *environment) sendPacket(c *client.Client, p *parser.Packet) {
 	c.Send(frame, engineio.SendOptions{})
 }
 
-// greeting is the payload of the CONNECT packet that tells a client that it has joined a namespace.
-type greeting struct {
-	SID string `json:"sid"`
-	PID string `json:"pid,omitempty"`
-}
-
 // join makes the socket a member of its namespace and greets the client. It returns false if the client has
 // disconnected or tried again in the meantime, or if the namespace is closed.
 func (s *Socket) join() bool {
@@ -85,7 +77,7 @@ func (s *Socket) join() bool {
 	if s.session != nil {
 		pid = s.session.pid
 	}
-	data, err := backplane.NewValue(greeting{SID: s.id, PID: pid})
+	data, err := backplane.NewValue(s.client.Protocol().Greeting(client.Greeting{SID: s.id, PID: pid}))
 	if err != nil {
 		return false // cannot happen: two strings can be encoded
 	}
@@ -111,16 +103,18 @@ func (s *Socket) join() bool {
 	}
 	rooms := s.rooms
 	s.mu.Unlock()
-	s.startOffsets()
-	s.roster.registry.Add((*member)(s), rooms...)
+	events, upTo, ok := s.enter(rooms)
 	s.roster.pending.remove(s)
 	s.mu.Lock()
 	if s.state.Load() != client.Disconnected { // else they are the rooms that the socket was in
 		s.rooms = nil
 	}
 	s.mu.Unlock()
-	missed, known := s.missed()
-	if !known {
+	var missed []wsframe.Part
+	if ok {
+		missed, ok = s.parts(events)
+	}
+	if !ok {
 		s.dropSession()
 		s.leaveNamespace(nil)
 		s.client.Close(engineio.ForcedClose) // the client comes back as a new one
@@ -128,6 +122,6 @@ func (s *Socket) join() bool {
 	}
 	s.client.Joined()
 	s.env.auditClient(s.client, AuditEvent{Kind: AuditConnect, Namespace: s.name, SID: s.id})
-	s.greet(hello, missed)
+	s.greet(hello, missed, upTo)
 	return true
 }

@@ -30,6 +30,7 @@ type node struct {
 	*socketio.Server
 	url    string
 	errors *events[error] // of ErrorHandler
+	faults *events[error] // those of a cluster with a log
 }
 
 // serve starts a server. It ends with the test.
@@ -78,7 +79,10 @@ func pairOn(t testing.TB, hub *memory.Hub, change ...func(*socketio.Config)) (a,
 }
 
 // events is a queue of things that have happened.
-type events[T any] struct{ c chan T }
+type events[T any] struct {
+	c     chan T
+	ready func(t testing.TB, v T) // what next waits for, too; may be nil
+}
 
 func newEvents[T any]() *events[T] { return &events[T]{c: make(chan T, 16_384)} }
 
@@ -89,6 +93,9 @@ func (e *events[T]) next(t testing.TB) T {
 	t.Helper()
 	select {
 	case v := <-e.c:
+		if e.ready != nil {
+			e.ready(t, v)
+		}
 		return v
 	case <-time.After(patience):
 		require.FailNow(t, "an event was wanted, and none has arrived")
@@ -227,14 +234,21 @@ func connect(t testing.TB, n *node) *peer {
 	return p
 }
 
-// connected returns the sockets that join ns from now on.
+// connected returns the sockets that join ns from now on. From next they can be recovered, or are gone.
 func connected(ns *socketio.Namespace) *events[*socketio.Socket] {
 	e := newEvents[*socketio.Socket]()
+	e.ready = recoverableSoon
 	ns.OnConnection(func(s *socketio.Socket) {
 		s.On("sync", func(ack func()) { ack() })
 		e.add(s)
 	})
 	return e
+}
+
+// recoverableSoon waits until the client of a socket can be recovered.
+func recoverableSoon(t testing.TB, s *socketio.Socket) {
+	t.Helper()
+	eventually(t, "the client can be recovered", func() bool { return socketio.Recoverable(s) || !s.Connected() })
 }
 
 // stall makes the client stop reading.

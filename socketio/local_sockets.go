@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/excerpt"
-	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
@@ -20,7 +20,7 @@ type localSockets struct {
 	ns *Namespace
 }
 
-var _ backplane.LocalSockets = (*localSockets)(nil)
+var _ backplane.LogSockets = (*localSockets)(nil)
 
 // Broadcast implements backplane.LocalSockets.
 func (l *localSockets) Broadcast(p *backplane.Packet, to backplane.Selector) {
@@ -30,43 +30,40 @@ func (l *localSockets) Broadcast(p *backplane.Packet, to backplane.Selector) {
 	l.callOutgoingListeners(p, to)
 	o := sendOptions(p.Flags)
 	var err error
-	if l.ns.log == nil {
-		err = l.send(p, to, o, "")
+	if log := l.ns.log; log == nil {
+		err = l.send(p, to, nil)
 	} else {
-		err = l.sendWithOffset(p, to, o)
+		log.mu.Lock()
+		at := log.stampOf(p.Args, p.Position, to, o.Volatile)
+		err = l.send(p, to, &at)
+		log.mu.Unlock()
 	}
 	if err != nil {
 		l.ns.env.report(fmt.Errorf("socketio: broadcast %q: %w", excerpt.Of(p.Args.Event()), err))
 	}
 }
 
-// sendWithOffset is like send, for a namespace with recovery.
-func (l *localSockets) sendWithOffset(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions) error {
-	log := l.ns.log
-	log.mu.Lock()
-	defer log.mu.Unlock()
-	return l.send(p, to, o, log.assignOffset(p.Args, to, o.Volatile))
-}
-
-// send sends the event to all selected sockets. It encodes the event when it finds the first one.
-func (l *localSockets) send(p *backplane.Packet, to backplane.Selector, o engineio.SendOptions,
-	offset string) (err error) {
+// send sends the event to all selected sockets. It encodes the event when it finds the first one. In a namespace with
+// recovery, the event has a stamp, and the caller holds the log's mu.
+func (l *localSockets) send(p *backplane.Packet, to backplane.Selector, at *stamp) (err error) {
+	o, offset := sendOptions(p.Flags), ""
+	if at != nil {
+		offset = at.text
+	}
 	var frame *wsframe.Frame
-	deliver := func(s *Socket) {
+	l.selected(to, func(s *Socket) {
 		if frame == nil && err == nil {
 			frame, err = eventFrame(l.ns.name, parser.NoID, p.Args, offset)
 		}
+		o.Copy++
 		switch {
 		case err != nil:
-		case offset == "":
-			o.Copy++
-			s.deliver(frame, o, "")
+		case at == nil:
+			s.deliver(frame, o, unkept)
 		default:
-			o.Copy++
-			s.deliverWithOffset(frame, o, offset)
+			s.deliverStamped(frame, p.Args, o, *at)
 		}
-	}
-	l.selected(to, deliver)
+	})
 	return err
 }
 
@@ -112,7 +109,7 @@ func (l *localSockets) BroadcastAck(ctx context.Context, p *backplane.Packet, to
 	for _, s := range sockets {
 		if err := s.awaitAck(id, answered); err != ErrDisconnected {
 			o.Copy++
-			s.deliver(frame, o, "") // even if the server already waits for too many acknowledgements of the client
+			s.deliver(frame, o, unkept) // even if the server already waits for too many acknowledgements of the client
 		}
 	}
 	context.AfterFunc(ctx, func() {
@@ -124,7 +121,49 @@ func (l *localSockets) BroadcastAck(ctx context.Context, p *backplane.Packet, to
 
 // Join implements backplane.LocalSockets. A socket that would be in too many rooms joins none of them.
 func (l *localSockets) Join(to backplane.Selector, rooms []string) {
-	l.Each(to, func(m backplane.Socket) { _ = (*Socket)(m.(*member)).Join(rooms...) }) // the quota has been counted
+	l.change(to, func(s *Socket) { _ = s.Join(rooms...) }) // the quota has been counted
+}
+
+// Leave implements backplane.LocalSockets.
+func (l *localSockets) Leave(to backplane.Selector, rooms []string) {
+	l.change(to, func(s *Socket) { s.Leave(rooms...) })
+}
+
+// Disconnect implements backplane.LocalSockets.
+func (l *localSockets) Disconnect(to backplane.Selector, close bool) {
+	l.change(to, func(s *Socket) { s.Disconnect(close) })
+}
+
+// change calls f for each selected socket, unless it has the change already: if this node is behind, a client that was
+// recovered comes with changes that this node has not applied yet.
+func (l *localSockets) change(to backplane.Selector, f func(*Socket)) {
+	l.Each(to, func(m backplane.Socket) {
+		if s := (*Socket)(m.(*member)); !s.hasChange(to.Position) {
+			f(s)
+		}
+	})
+}
+
+// LogContinues implements backplane.LogSockets.
+func (l *localSockets) LogContinues(after backplane.Position, complete bool) {
+	if l.ns.log != nil {
+		l.ns.log.continues(after, complete)
+	}
+}
+
+// Kept implements backplane.LogSockets.
+func (l *localSockets) Kept(e *backplane.LogEntry) {
+	if l.ns.log != nil {
+		l.ns.log.keep(entryOf(e), e.To, e.Position)
+	}
+}
+
+// SessionTaken implements backplane.LogSockets.
+func (l *localSockets) SessionTaken(id string) {
+	id, tenure, _ := strings.Cut(id, " ")
+	if s := l.ns.find(id); s != nil && s.session != nil && s.session.tenure == tenure {
+		s.sessionTaken()
+	}
 }
 
 // ServerSideEmit implements backplane.LocalSockets.

@@ -39,11 +39,11 @@ func (m *member) Describe() (backplane.Handshake, backplane.Value) {
 func (m *member) Send(p *backplane.Packet) {
 	if m.roster.log != nil {
 		// the client is disconnected, or the event cannot be encoded
-		_ = (*Socket)(m).emitWithOffset(p.Args, sendOptions(p.Flags))
+		_ = (*Socket)(m).emitStamped(p.Args, sendOptions(p.Flags))
 		return
 	}
 	if frame, err := eventFrame(m.roster.name, parser.NoID, p.Args, ""); err == nil {
-		(*Socket)(m).deliver(frame, sendOptions(p.Flags), "")
+		(*Socket)(m).deliver(frame, sendOptions(p.Flags), unkept)
 	}
 }
 
@@ -61,6 +61,6 @@ func (m *member) SendAck(ctx context.Context, p *backplane.Packet, answer func(b
 	}) == ErrDisconnected {
 		return
 	}
-	s.deliver(frame, sendOptions(p.Flags), "")
+	s.deliver(frame, sendOptions(p.Flags), unkept)
 	context.AfterFunc(ctx, func() { s.removeAck(id) })
 }

@@ -62,9 +62,6 @@ func newNamespace(env *environment, owner namespaceOwner, server *Server, name s
 		closed: make(chan struct{}),
 		roster: roster{env: env, name: name, registry: backplane.NewRegistry(backplane.RegistryConfig{})}}
 	ns.namespace, ns.release = ns, func() { owner.release(ns) }
-	if recovery := env.config.Recovery; recovery != nil {
-		ns.log = newRecoveryLog(recovery, name)
-	}
 	return ns
 }
 

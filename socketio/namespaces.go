@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,8 +88,6 @@ func (s *Server) Namespaces() []*Namespace {
 	return all
 }
 
-var errInvalidNamespace = errors.New("Invalid namespace") //lint:ignore ST1005 clients get this text of Socket.IO's
-
 // enter returns the namespace that a client wants to join. The namespace stays open until it is released. The
 // error is errInvalidNamespace if there is no such namespace, and a *QuotaError if clients have opened too many.
 func (s *Server) enter(name string, auth backplane.Value) (*Namespace, error) {
@@ -173,6 +172,9 @@ func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Na
 			return ns, nil
 		}
 		ns := newNamespace(&s.env, (*namespaceTable)(s), s, name, parent)
+		if s.recovery != nil {
+			ns.log = newRecoveryLog(&s.env, s.recovery, name)
+		}
 		s.mu.Lock()
 		if s.namespaces[name] != nil {
 			s.mu.Unlock()
@@ -184,7 +186,7 @@ func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Na
 		}
 		closed := s.closed
 		var err error
-		ns.Namespace, err = s.cluster.NamespaceAsync(name, &localSockets{Registry: ns.registry, ns: ns})
+		ns.Namespace, err = s.openInCluster(ns)
 		if err == nil && !closed {
 			ns.users++
 			s.namespaces[name] = ns
@@ -204,6 +206,9 @@ func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Na
 			_ = ns.Namespace.Close(ended) // no other node knows of it yet
 			return ns, ErrServerClosed
 		}
+		if ns.log != nil && ns.log.cluster != nil {
+			s.sessions.prepare()
+		}
 		if parent != nil {
 			parent.adopt(ns)
 		}
@@ -216,6 +221,35 @@ func (s *Server) create(name string, parent *ParentNamespace, dynamic bool) (*Na
 		return ns, nil
 	}
 }
+
+// openInCluster opens a namespace in the cluster.
+func (s *Server) openInCluster(ns *Namespace) (*backplane.Namespace, error) {
+	if ns.log == nil {
+		return s.cluster.NamespaceAsync(ns.name, &localSockets{Registry: ns.registry, ns: ns})
+	}
+	ns.log.mu.Lock() // nothing is delivered before it is known where events are kept
+	defer ns.log.mu.Unlock()
+	// Clients that are away need the events of their rooms, too, so this is no RoomSockets, which would leave these
+	// rooms: a dialect whose rooms have channels of their own is refused.
+	local := struct{ backplane.LogSockets }{&localSockets{Registry: ns.registry, ns: ns}}
+	opened, err := s.cluster.NamespaceAsync(ns.name, local)
+	if opened == nil {
+		return nil, err
+	}
+	switch order, logged := opened.LogOrder(); {
+	case !logged || order != backplane.OrderCluster:
+		ns.log.open(nil)
+	case s.sessions == nil:
+		ns.log.open(nil)
+		err = cmp.Or(err, errNoSessions)
+	default:
+		ns.log.open(newClusterRecovery(ns.log, opened, s.sessions))
+	}
+	return opened, err
+}
+
+var errNoSessions = errors.New("socketio: recovery on any node needs a store for sessions, and neither the bus nor " +
+	"the store of the cluster is one: set Recovery.Sessions")
 
 // countDynamic adds n to the number of namespaces that clients have opened, if ns is one of them. The caller
 // holds mu.
@@ -238,77 +272,11 @@ func (ns *Namespace) waitReady() {
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	_ = ns.WaitReady(ctx)
+	if ns.log != nil { // and until it knows where the log continues
+		select {
+		case <-ns.log.known:
+		case <-ctx.Done():
+		}
+	}
 	ns.ready.Store(true)
-}
-
-// namespaceTable is the Server as the owner of its namespaces.
-type namespaceTable Server
-
-var _ namespaceOwner = (*namespaceTable)(nil)
-
-// close implements namespaceOwner.
-func (t *namespaceTable) close(ctx context.Context, ns *Namespace) error {
-	t.mu.Lock()
-	ns.closes = true
-	t.mu.Unlock()
-	for _, s := range ns.Sockets() {
-		s.Disconnect(false)
-	}
-	return (*Server)(t).shut(ctx, ns)
-}
-
-// isClosing implements namespaceOwner.
-func (t *namespaceTable) isClosing(ns *Namespace) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return ns.closes
-}
-
-// release implements namespaceOwner. When the last client leaves a namespace that a client has opened, release
-// closes the namespace.
-func (t *namespaceTable) release(ns *Namespace) {
-	t.mu.Lock()
-	ns.users--
-	empty := ns.users == 0 && !ns.closes && !t.closed && ns.dynamic && !t.env.config.KeepEmptyNamespaces
-	if empty && ns.log != nil {
-		if wait := ns.log.recoverable(); wait > 0 {
-			ns.users++ // for the clients that may reconnect
-			time.AfterFunc(wait, func() { t.release(ns) })
-			empty = false
-		}
-	}
-	if empty {
-		ns.closes = true
-	}
-	t.mu.Unlock()
-	if empty {
-		ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
-		defer cancel()
-		if err := (*Server)(t).shut(ctx, ns); err != nil {
-			t.env.report(err)
-		}
-	}
-}
-
-// shut closes the cluster's namespace and removes ns from the server. It is called once ns.closes is set or the
-// server is closed.
-func (s *Server) shut(ctx context.Context, ns *Namespace) error {
-	var err error
-	ns.closing.Do(func() {
-		err = ns.Namespace.Close(ctx)
-		s.mu.Lock()
-		if !s.closed && s.namespaces[ns.name] == ns {
-			delete(s.namespaces, ns.name)
-			s.countDynamic(ns, -1)
-		}
-		s.mu.Unlock()
-		if ns.parent != nil {
-			ns.parent.forget(ns)
-		}
-		if ns.log != nil {
-			ns.log.forget()
-		}
-		close(ns.closed)
-	})
-	return err
 }

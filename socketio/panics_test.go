@@ -395,52 +395,6 @@ func (f badLog) Handle(context.Context, slog.Record) error { f(); return nil }
 func (f badLog) WithAttrs([]slog.Attr) slog.Handler        { return f }
 func (f badLog) WithGroup(string) slog.Handler             { return f }
 
-// badSessions are Sessions whose methods all fail.
-type badSessions func()
-
-func (b badSessions) Append(string, socketio.SessionEvent) string { b(); return "" }
-func (b badSessions) Save(string, socketio.Session)               { b() }
-func (b badSessions) Restore(string, string, string) (socketio.Session, bool) {
-	b()
-	return socketio.Session{}, true
-}
-func (b badSessions) Missed(string, string, []string) ([]socketio.SessionEvent, bool) {
-	b()
-	return nil, true
-}
-
-func TestFailingSessions(t *testing.T) {
-	for how, harm := range harms {
-		t.Run(how, func(t *testing.T) {
-			a, b := pair(t, func(c *socketio.Config) { c.Recovery = &socketio.Recovery{Sessions: badSessions(harm)} })
-			joined := connected(a.Namespace)
-			p := dial(t, a)
-			p.send("0")
-			p.next()
-			joined.next(t)
-			require.NoError(t, b.Emit(t.Context(), "x"))
-			require.Contains(t, p.next(), `2["x"`)
-			require.NoError(t, p.conn.Close())
-			q := dial(t, a)
-			q.send(`0{"pid":"x","offset":"y"}`)
-			q.next()
-			require.False(t, joined.next(t).Recovered())
-			q.sync("")
-			failed := func(event string) {
-				for {
-					var e *socketio.HandlerError
-					if require.ErrorAs(t, a.errors.next(t), &e); e.Event == event {
-						return
-					}
-				}
-			}
-			failed("Sessions.Append")
-			failed("Sessions.Restore")
-			eventually(t, "the first client has left", func() bool { return a.SocketsCount() == 1 })
-		})
-	}
-}
-
 // Methods that the application calls return an error for a value that panics, and send nothing.
 func TestValuesWhoseMethodsPanic(t *testing.T) {
 	n := serve(t)

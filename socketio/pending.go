@@ -14,16 +14,18 @@ import (
 // Until a client has been greeted, events for it wait in its socket's backlog. They are sent after the packet
 // that tells the client that it has joined, or dropped if the middlewares refuse the client.
 
+var unkept backplane.Position // of an event that is not kept
+
 // waitingEvent is an event in a backlog.
 type waitingEvent struct {
-	frame   *wsframe.Frame
-	options engineio.SendOptions
-	offset  string
+	frame    *wsframe.Frame
+	options  engineio.SendOptions
+	position backplane.Position // of a kept event
 }
 
 // deliver sends a frame to the client, or keeps it in the backlog until the client has been greeted. It returns
-// false if the frame was dropped.
-func (s *Socket) deliver(f *wsframe.Frame, o engineio.SendOptions, offset string) bool {
+// false if the frame was dropped. at is the position of a kept event.
+func (s *Socket) deliver(f *wsframe.Frame, o engineio.SendOptions, at backplane.Position) bool {
 	if s.state.Load() == client.Connected {
 		return s.client.Send(f, o)
 	}
@@ -36,7 +38,7 @@ func (s *Socket) deliver(f *wsframe.Frame, o engineio.SendOptions, offset string
 		s.mu.Unlock()
 		return false
 	}
-	kept := s.keep(f, o, offset)
+	kept := s.keep(f, o, at)
 	s.mu.Unlock()
 	if !kept {
 		go s.client.Expel(QuotaSendQueue) // the caller may hold a mutex of the log, and Expel calls Config.Audit
@@ -46,12 +48,12 @@ func (s *Socket) deliver(f *wsframe.Frame, o engineio.SendOptions, offset string
 
 // keep adds an event to the backlog. It returns false if there is no room. The limits are those of the send
 // queue, in which the greeting takes one place. The caller holds mu.
-func (s *Socket) keep(f *wsframe.Frame, o engineio.SendOptions, offset string) bool {
+func (s *Socket) keep(f *wsframe.Frame, o engineio.SendOptions, at backplane.Position) bool {
 	config := &s.env.config
 	if len(s.backlog)+1 >= config.SendQueue || s.backlogBytes >= config.SendQueueBytes {
 		return false
 	}
-	s.backlog = append(s.backlog, waitingEvent{frame: f, options: o, offset: offset})
+	s.backlog = append(s.backlog, waitingEvent{frame: f, options: o, position: at})
 	s.backlogBytes += f.Size()
 	return true
 }

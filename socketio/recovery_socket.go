@@ -7,102 +7,76 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane"
-	"github.com/backplane-go/backplane/socketio/internal/client"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
-	"github.com/backplane-go/backplane/socketio/internal/parser"
-	"github.com/backplane-go/backplane/socketio/internal/wsframe"
 )
 
 // session is the state that recovery needs for each socket.
 //
-// A session is owned by one socket, or by Sessions while its client is away. When the client reconnects, the
-// session moves to a new socket, the successor. The old socket may still be in use, for example in a handler that
-// runs. Its methods act on the successor from then on.
+// A session is owned by one socket, or kept while its client is away. When the client reconnects, the session moves to
+// a new socket. If that is on the same node, it is the successor: the old socket may still be in use, for example in a
+// handler that runs, and its methods act on the successor from then on.
 type session struct {
 	pid      string
-	restored *Session   // the session that was restored; nil: the client is new
-	joining  sync.Mutex // held while the socket joins its namespace
+	tenure   string        // names the socket among those with its id
+	key      string        // of the session in the store; empty: it is not stored
+	restored *sessionState // the session that was restored; nil: the client is new
+	joining  sync.Mutex    // held while the socket joins its namespace
 
 	// guarded by the log's mu
 	registered bool      // the socket has been in the registry
+	setUp      bool      // the client can be recovered, see maxSetUp
 	suspended  bool      // the session has moved away, so no event is sent to this socket any more
 	movedAt    time.Time // when it has
 	successor  *Socket   // nil: none yet
 	// rooms joined (true) or left since the session has moved away, until there is a successor
 	lateRooms map[string]bool
-	offset    string // see Session
+	missed    *missed            // of a client that was restored, until the socket is in the registry
+	ahead     backplane.Position // the client has all events up to it, also those that this node has not got yet
+	began     backplane.Position // see sessionState
 	replayed  bool
-	sent      string
+	sent      backplane.Position
+	changed   backplane.Position // up to which changes the rooms have had when the session began here
+	held      bool               // the session was taken over, and was not stored since
+	stored    backplane.Position // the position at which it was last stored
+	storedAt  time.Time          // and when
 }
 
-// startSession sets the id of the socket: the id of the session, if the client has one that can be restored, or
-// else a new one.
-func (s *Socket) startSession() {
-	s.id = newID()
-	log := s.roster.log
-	if log == nil {
-		return
-	}
-	var auth struct {
-		PID    string `json:"pid"`
-		Offset string `json:"offset"` // absent if the client has received nothing
-	}
-	if s.auth.Decode(&auth) == nil && auth.PID != "" && s.restoreSession(auth.PID, auth.Offset) {
-		return
-	}
-	s.session = &session{pid: newID()}
-	log.owning.Lock()
-	defer log.owning.Unlock()
-	log.owners[s.session.pid] = s
-}
-
-// restoreSession gives s the session of this pid, and ends a socket that still owns it. It returns false if there
-// is no such session.
-func (s *Socket) restoreSession(pid, offset string) bool {
-	log := s.roster.log
-	old := log.takeOver(pid)
-	if old != nil {
-		log.Sessions.Save(log.namespace, old.suspend())
-	}
-	restored, ok := log.Sessions.Restore(log.namespace, pid, offset)
-	if ok {
-		if restored.Offset == "" { // Sessions does not know it
-			restored.Offset = offset
-		}
-		s.id = restored.ID
-		s.session = &session{pid: pid, restored: &restored}
-		log.owners[pid] = s
-		s.rooms, s.data = restored.Rooms, restored.Data
-		previous := old
-		if previous == nil {
-			previous = log.away[pid].Value()
-		}
-		if previous != nil {
-			previous.handOver(s)
-		}
-		delete(log.away, pid)
-	}
-	log.owning.Unlock()
-	if old != nil {
-		old.retire()
-	}
-	return ok
-}
-
-// suspend returns the session of a socket that does not own it any more. From then on no event is sent to the
-// socket, so the client misses the events that follow.
-func (s *Socket) suspend() Session {
+// suspend returns the session of a socket that does not own it any more, or nil if it was not set up. From then on no
+// event is sent to the socket, so the client misses the events that follow.
+func (s *Socket) suspend() *sessionState {
 	log, own := s.roster.log, s.session
 	log.mu.Lock()
-	own.suspended, own.movedAt = true, time.Now()
-	saved := Session{PID: own.pid, ID: s.id, Offset: own.offset, Replayed: own.replayed, Sent: own.sent,
-		Until: log.position()}
-	if !own.registered && own.restored != nil {
-		saved = *own.restored
+	own.suspended = true
+	if !own.setUp {
+		log.mu.Unlock()
+		return nil
 	}
+	own.movedAt = time.Now()
+	state := s.stateLocked()
 	log.mu.Unlock()
-	saved.Rooms, saved.Data = s.Rooms(), s.Data() // read last: later changes are made to the successor
-	return saved
+	state.rooms, state.data = s.Rooms(), s.Data() // read last: later changes are made to the successor
+	return &state
+}
+
+// stateLocked returns the state of the session, without rooms and data. Rooms that are read later have the changes
+// that the state says. The caller holds the log's mu.
+func (s *Socket) stateLocked() sessionState {
+	log, own := s.roster.log, s.session
+	if !own.registered && own.restored != nil {
+		return sessionState{id: s.id, tenure: own.tenure, began: own.missed.after, changed: own.missed.upTo}
+	}
+	return sessionState{id: s.id, tenure: own.tenure, began: own.began, replayed: own.replayed, sent: own.sent,
+		until: log.last, changed: later(own.changed, log.applied)}
+}
+
+// hasChange reports whether the session began here with the change at a position of the log.
+func (s *Socket) hasChange(at backplane.Position) bool {
+	if at.IsZero() || s.session == nil {
+		return false
+	}
+	s.roster.log.mu.Lock()
+	defer s.roster.log.mu.Unlock()
+	return at == s.session.changed || at.Before(s.session.changed)
 }
 
 // handOver makes another socket, which nothing else uses yet, the successor of a suspended one. The successor
@@ -172,20 +146,53 @@ func (s *Socket) saveSession() {
 		return
 	}
 	log.owning.Lock()
-	defer log.owning.Unlock()
-	if log.disown(s) {
-		log.Sessions.Save(log.namespace, s.suspend())
-		log.lastSaved.Store(time.Now().UnixNano())
-		log.remember(s)
+	defer log.owning.Unlock() // so that a client never finds the session neither here nor there
+	if !log.disown(s) {
+		return
+	}
+	state := s.suspend()
+	if state == nil {
+		return // and it was never stored
+	}
+	log.memory.save(log.namespace, s.session.pid, *state, s)
+	if log.cluster != nil {
+		log.mu.Lock()
+		s.session.held = false
+		log.mu.Unlock()
+		log.cluster.saveAway(s.session, state)
+	}
+	log.lastSaved.Store(time.Now().UnixNano())
+}
+
+// sessionTaken is called when another node has taken over the session.
+func (s *Socket) sessionTaken() {
+	log := s.roster.log
+	log.owning.Lock()
+	taken := log.disown(s)
+	log.owning.Unlock()
+	if taken {
+		s.suspend()
+		s.client.Close(engineio.TransportClose)
 	}
 }
 
 // dropSession drops the session of a socket whose client may not be recovered.
 func (s *Socket) dropSession() {
-	if log := s.roster.log; log != nil {
-		log.owning.Lock()
-		defer log.owning.Unlock()
-		log.disown(s)
+	log := s.roster.log
+	if log == nil {
+		return
+	}
+	log.owning.Lock()
+	defer log.owning.Unlock()
+	if log.disown(s) && log.cluster != nil && s.isSetUp() {
+		log.cluster.remove(s.session)
+	}
+}
+
+// sessionChanged is called when the rooms or the data of the socket have changed.
+func (s *Socket) sessionChanged() {
+	if s.isStored() {
+		s.roster.log.cluster.save(s)
 	}
 }
 
@@ -206,58 +213,4 @@ func (s *Socket) latestLocked() *Socket {
 		s = s.session.successor
 	}
 	return s
-}
-
-// emitWithOffset is Emit in a namespace with recovery: a client that is away receives the event when it reconnects.
-func (s *Socket) emitWithOffset(args backplane.Args, o engineio.SendOptions) error {
-	if s = s.latest(); !s.Connected() && !s.isPending() && (o.Volatile || !s.isAway()) {
-		return ErrDisconnected
-	}
-	s.callOutgoingListeners(args)
-	log := s.roster.log
-	log.mu.Lock()
-	defer log.mu.Unlock()
-	s = s.latestLocked() // the session may have moved in the meantime
-	if s.session.suspended {
-		if other := s.roster.find(s.id); other != nil { // restored from Sessions, without a pointer to s
-			s = other
-		}
-	}
-	offset := log.assignOffset(args, backplane.Selector{Rooms: []string{s.id}}, o.Volatile)
-	frame, err := eventFrame(s.name, parser.NoID, args, offset)
-	if err != nil {
-		return err
-	}
-	s.deliverWithOffset(frame, o, offset)
-	return nil
-}
-
-// isAway reports whether the client is disconnected, but may be recovered.
-func (s *Socket) isAway() bool {
-	log, own := s.roster.log, s.session
-	log.owning.Lock()
-	owner := log.owners[own.pid] == s
-	log.owning.Unlock()
-	if owner {
-		return s.state.Load() != client.Connecting || own.restored != nil
-	}
-	log.mu.Lock()
-	defer log.mu.Unlock()
-	return !own.movedAt.IsZero() && (time.Since(own.movedAt) < log.MaxDisconnection || s.roster.find(s.id) != nil)
-}
-
-// deliverWithOffset is like deliver, for an event that has an offset. The caller holds the log's mu.
-func (s *Socket) deliverWithOffset(f *wsframe.Frame, o engineio.SendOptions, offset string) {
-	own := s.session
-	if !own.registered && own.offset == "" {
-		own.offset = s.roster.log.before
-	}
-	switch {
-	case own.suspended: // the event is among those that the client misses
-	case !o.Volatile:
-		own.sent = offset // even if it does not arrive
-		s.deliver(f, o, offset)
-	case s.deliver(f, o, ""):
-		own.sent = offset
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/socketio"
 )
 
@@ -275,16 +276,10 @@ func TestRecoveryLosesNothing(t *testing.T) {
 // after returns the offset that follows.
 func after(t *testing.T, offset string) string {
 	t.Helper()
-	var n uint64
-	for _, digit := range offset[4:] {
-		n = n*36 + uint64(strings.IndexRune("0123456789abcdefghijklmnopqrstuvwxyz", digit))
-	}
-	n++
-	text := ""
-	for ; n > 0; n /= 36 {
-		text = string("0123456789abcdefghijklmnopqrstuvwxyz"[n%36]) + text
-	}
-	return offset[:4] + text
+	p, err := backplane.ParsePosition(offset)
+	require.NoError(t, err)
+	p.Offset.Major++
+	return p.String()
 }
 
 func TestNothingIsAppendedWithoutRecovery(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 func TestEventsForOthersDoNotPreventRecovery(t *testing.T) {
 	const kept = 10
 	n, joined, gone := recoverable(t, func(r *socketio.Recovery) {
-		r.Sessions = socketio.NewMemorySessions(socketio.MemorySessionsConfig{MaxEvents: kept})
+		r.Memory.MaxEvents = kept
 	})
 	busy := func() {
 		t.Helper()

@@ -25,6 +25,9 @@ type Server struct {
 	closing         chan struct{} // closed when the server closes
 	unjoined        unjoined
 	reauthenticator *reauthenticator // nil: Config.Reauthenticate is not set
+	recovery        *recoveryMemory  // nil: Config.Recovery is not set
+	sessions        *sessionStore    // nil: no clients are recovered on other nodes
+	upkeep          sync.WaitGroup   // of sessions
 
 	connected atomic.Int64 // the result of ClientsCount
 
@@ -56,12 +59,15 @@ func NewServer(config Config) (*Server, error) {
 	}
 	env := &s.env
 	env.init(config)
+	if config.Recovery != nil {
+		s.recovery = newRecoveryMemory(config.Recovery)
+	}
 	env.isolateHooks()
 	s.unjoined.config = &env.config
 	s.clients = env.config.clients()
 	s.clients.Memory, s.clients.Scheduler, s.clients.Report = env.memory, &env.scheduler, env.report
 	engine := env.config.engine()
-	engine.Open, engine.Memory, engine.ErrorHandler = s.open, env.memory, env.requestRefused
+	engine.Open, engine.Opened, engine.Memory, engine.ErrorHandler = s.open, opened, env.memory, env.requestRefused
 	var err error
 	if s.engine, err = engineio.NewServer(engine); err != nil {
 		return nil, err
@@ -75,7 +81,15 @@ func NewServer(config Config) (*Server, error) {
 			ErrorHandler: errorHandler, Logger: logger})
 	}
 	if err == nil {
+		s.keepSessions()
 		s.Namespace, err = s.create("/", nil, false)
+	}
+	if err == nil && s.sessions != nil {
+		err = s.sessions.prepareErr
+		outages := func() uint64 { return s.cluster.Stats().SessionsLost }
+		s.upkeep.Go(func() {
+			s.sessions.upkeep(config.Recovery.MaxDisconnection/4, s.recoveries, outages, s.closing)
+		})
 	}
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
@@ -93,3 +107,31 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.Se
 // ClientsCount returns the number of connected clients, regardless of the namespaces that they have joined. A
 // client that has disconnected counts until its sockets have left their namespaces.
 func (s *Server) ClientsCount() int { return int(s.connected.Load()) }
+
+// keepSessions makes the store for sessions of clients that are recovered on any node, if there is one.
+func (s *Server) keepSessions() {
+	recovery := s.env.config.Recovery
+	if recovery == nil {
+		return
+	}
+	sessions := recovery.Sessions
+	if away, form := s.cluster.AwaySessions(); form != nil {
+		sessions = &awayStore{away, form, recovery.MaxDisconnection}
+	} else if sessions == nil {
+		sessions = s.cluster.Sessions()
+	}
+	if sessions != nil {
+		s.sessions = newSessionStore(sessions, &s.env)
+	}
+}
+
+// recoveries returns the recovery of the namespaces whose clients are recovered on any node.
+func (s *Server) recoveries() []*clusterRecovery {
+	var all []*clusterRecovery
+	for _, ns := range s.Namespaces() {
+		if ns.log != nil && ns.log.cluster != nil {
+			all = append(all, ns.log.cluster)
+		}
+	}
+	return all
+}

@@ -66,7 +66,7 @@ func (s *Server) leaveCluster(ctx context.Context, err error) error {
 		leaving, cancel = context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	}
 	defer cancel()
-	errs := []error{err}
+	errs := []error{err, s.leaveSessions(leaving)}
 	for _, ns := range s.Namespaces() {
 		errs = append(errs, s.shut(leaving, ns))
 	}
@@ -76,5 +76,19 @@ func (s *Server) leaveCluster(ctx context.Context, err error) error {
 	if err = errors.Join(errs...); err != nil && ctx.Err() != nil {
 		return ctx.Err() // once, not for each namespace
 	}
+	return err
+}
+
+// leaveSessions stores the sessions of clients that may reconnect to other nodes. ctx limits the wait for the store.
+func (s *Server) leaveSessions(ctx context.Context) error {
+	if s.sessions == nil {
+		return nil
+	}
+	s.sessions.leave(ctx)
+	for _, ns := range s.Namespaces() {
+		ns.log.saveAll() // of sockets whose functions still run
+	}
+	err := s.sessions.close(ctx)
+	s.upkeep.Wait()
 	return err
 }

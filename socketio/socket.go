@@ -43,7 +43,7 @@ type Socket struct {
 }
 
 // ID returns the socket's id. The socket is in a room with this name. It is not the id of the connection, which is
-// secret.
+// secret, except for clients of version 2: see Config.AllowEIO3.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace returns the namespace that the socket has joined, or wants to join.
@@ -95,7 +95,9 @@ func (s *Socket) SetData(data any) {
 	s.mu.Unlock()
 	if successor := s.latest(); successor != s {
 		successor.SetData(data)
+		return
 	}
+	s.sessionChanged()
 }
 
 // Join makes the socket join rooms. On this node it takes effect at once. If a middleware (see Namespace.Use) calls
@@ -135,6 +137,7 @@ func (s *Socket) joinRooms(rooms []string) error {
 	if !s.roster.registry.JoinIDWithin(s.id, config.MaxRooms, config.MaxRoomBytes, rooms...) {
 		return s.quotaReached(QuotaRooms)
 	}
+	s.sessionChanged()
 	return nil
 }
 
@@ -156,6 +159,7 @@ func (s *Socket) leaveRooms(rooms []string) {
 	s.mu.Unlock()
 	if s.state.Load() != client.Disconnected {
 		s.roster.registry.LeaveID(s.id, rooms...)
+		s.sessionChanged()
 	}
 }
 

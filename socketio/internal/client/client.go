@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
@@ -57,8 +56,18 @@ func (c *Client) Init(conn *engineio.Conn, config *Config, host Host) {
 	c.decoder.MaxBytes = config.MaxAttachmentBytes
 }
 
+// Begin lets a client join "/" if that is what its protocol demands. It is called once, before Message.
+func (c *Client) Begin() {
+	if _, unasked := c.Protocol().(protocol4); unasked {
+		c.push(task{kind: toConnect, socket: c.newSocket("/", noAuth)}, nil)
+	}
+}
+
 // Conn returns the connection.
 func (c *Client) Conn() *engineio.Conn { return c.conn }
+
+// Protocol returns the protocol that the client uses.
+func (c *Client) Protocol() Protocol { return protocolOf(c.conn) }
 
 // Message implements engineio.Receiver.
 func (c *Client) Message(binary bool, data []byte, here *sched.Slot) (more bool) {
@@ -94,7 +103,10 @@ func (c *Client) Message(binary bool, data []byte, here *sched.Slot) (more bool)
 
 // route passes a packet of size bytes on to its socket. more reports whether there is room for another packet.
 func (c *Client) route(p *parser.Packet, size int, here *sched.Slot) (more bool) {
-	s := c.find(p.Namespace)
+	protocol := c.Protocol()
+	name, query := protocol.Split(p.Namespace)
+	p.Namespace = name
+	s := c.find(name)
 	state := Connecting
 	if s != nil {
 		state = s.State()
@@ -105,7 +117,8 @@ func (c *Client) route(p *parser.Packet, size int, here *sched.Slot) (more bool)
 			c.host.Refuse(p.Namespace, err)
 			return true
 		}
-		return c.push(task{kind: toConnect, socket: c.newSocket(p), size: size}, here)
+		socket := c.newSocket(name, protocol.Auth(p.Data, query))
+		return c.push(task{kind: toConnect, socket: socket, size: size}, here)
 	case s == nil || p.Type == parser.Connect || p.Type == parser.ConnectError || state == Connecting:
 		c.violate("state", fmt.Errorf("unexpected %v packet for namespace %q", p.Type, excerpt.Of(p.Namespace)))
 		c.Close(ForcedServerClose)
@@ -152,53 +165,6 @@ func (c *Client) Closed(reason engineio.Reason, err error) {
 		s.Lost(string(reason))
 	}
 	c.enqueueFor(task{kind: toClose, reason: string(reason)})
-}
-
-// newSocket makes the socket for a namespace that the client wants to join. It replaces one that has not joined
-// yet, as when a client gives up and tries again at once.
-func (c *Client) newSocket(p *parser.Packet) Socket {
-	auth := p.Data
-	if auth.IsNull() {
-		auth = noAuth
-	}
-	s := c.host.NewSocket(p.Namespace, auth)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.live++
-	if old := c.sockets.find(p.Namespace); old != nil {
-		old.Supersede()
-	}
-	c.sockets.put(s)
-	return s
-}
-
-// noAuth is the auth payload of a client that has sent none: an empty object, as in Node.js.
-var noAuth = codec.FromTree(codec.Object{})
-
-// mayJoin returns an error if a quota forbids the client to join a namespace with a packet of size bytes. old
-// is the client's socket in the namespace, nil if there is none.
-func (c *Client) mayJoin(old Socket, size int) error {
-	if limit := c.config.MaxAuthBytes; limit >= 0 && size > limit {
-		return c.host.OnQuota(quota.AuthBytes)
-	}
-	if old != nil {
-		return nil
-	}
-	c.mu.Lock()
-	if c.hasAllNamespaces() {
-		c.sockets.removeDisconnected()
-	}
-	full := c.hasAllNamespaces()
-	c.mu.Unlock()
-	if full {
-		return c.host.OnQuota(quota.Namespaces)
-	}
-	return nil
-}
-
-// hasAllNamespaces reports whether the client may not join another namespace. The caller holds mu.
-func (c *Client) hasAllNamespaces() bool {
-	return c.config.MaxNamespaces >= 0 && c.sockets.len() >= c.config.MaxNamespaces
 }
 
 // find returns the socket of a namespace, nil if there is none.

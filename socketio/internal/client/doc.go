@@ -11,7 +11,9 @@
 //
 // # Files
 //
+//   - protocol.go: what the versions of Socket.IO's protocol differ in
 //   - client.go: packets from the connection to sockets, and back
+//   - joining.go: new sockets, and whether there may be one
 //   - events.go: the queue's limits, and the goroutine that handles what is queued
 //   - queue.go: the queue itself
 //   - sockets.go: the sockets of a client, by namespace

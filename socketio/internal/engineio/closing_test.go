@@ -98,7 +98,7 @@ func TestCloseFrameIsSentAfterTheClientsHalfClose(t *testing.T) {
 	})
 
 	t.Run("AfterAPause", func(t *testing.T) {
-		h, room := serveWithoutRoom(t)
+		h, room := serveWithoutRoom(t, engineio.Config{})
 		s, c := h.connect(t)
 		for range 2 {
 			s.send(t, "4x")
@@ -113,14 +113,15 @@ func TestCloseFrameIsSentAfterTheClientsHalfClose(t *testing.T) {
 }
 
 // serveWithoutRoom starts a server whose receivers have room for one message until room is called.
-func serveWithoutRoom(t *testing.T) (h *testServer, room func()) {
+func serveWithoutRoom(t *testing.T, config engineio.Config) (h *testServer, room func()) {
 	var one *engineio.Conn
-	h = serve(t, engineio.Config{Open: func(c *engineio.Conn) engineio.Receiver {
+	config.AllowEIO3, config.Open = true, func(c *engineio.Conn) engineio.Receiver {
 		s := newSession(c)
 		one = c
 		h.byID.Store(c.ID(), s)
 		return fullReceiver{s}
-	}})
+	}
+	h = serve(t, config)
 	return h, func() { one.Resume() }
 }
 

@@ -74,6 +74,8 @@ type Config struct {
 	// requests of a session to the same process. Its Value is ignored, and scripts cannot read the cookie. The
 	// defaults of its fields are those of Node.js: Name "io", Path "/", SameSite lax. Default: no cookie.
 	Cookie *http.Cookie
+	// AllowEIO3 admits clients of Engine.IO 3, except those that use JSONP (Node.js: allowEIO3).
+	AllowEIO3 bool
 	// Compress offers clients permessage-deflate, without context between messages (Node.js: perMessageDeflate).
 	Compress bool
 	// CompressMin is the minimum size in bytes of a message to compress. Default: 1024.
@@ -101,6 +103,9 @@ type Config struct {
 	Admit func(*http.Request) error
 	// Open is called once for each session, before its first message. It must not return nil.
 	Open func(*Conn) Receiver
+	// Opened is called once for each session after Open, when the session has its transport, and before its first
+	// message. Default: none.
+	Opened func(Receiver)
 	// ErrorHandler is called with a *RefusedError for each refused request. It must not block. Default: none.
 	ErrorHandler func(error)
 	// Logger receives refused requests (at debug level), malformed headers of trusted proxies, and errors of

@@ -69,13 +69,14 @@ const (
 // Conn is one session. It is safe for concurrent use.
 type Conn struct {
 	server   *Server
+	protocol *protocol
 	id       string
 	request  string // the first request, packed; see Handshake
 	since    int64  // when that request arrived, in Unix nanoseconds
 	receiver Receiver
 
-	phase    atomic.Uint32 // changes under mu
-	deflates atomic.Bool   // changes under mu: frames may be compressed
+	phase    atomic.Uint32                // changes under mu
+	deflates atomic.Pointer[wsframe.Form] // changes under mu: the socket's form if frames may be compressed, or nil
 
 	mu      sync.Mutex // guards the fields below
 	queue   wsframe.Queue
@@ -109,6 +110,9 @@ type Conn struct {
 // ID returns the session's id: 20 characters of base64url, from crypto/rand.
 func (c *Conn) ID() string { return c.id }
 
+// Protocol returns the version of Engine.IO that the client uses: 3 or 4.
+func (c *Conn) Protocol() int { return c.protocol.version }
+
 // Transport returns the transport that the session uses now: "polling" or "websocket".
 func (c *Conn) Transport() string {
 	c.mu.Lock()
@@ -123,9 +127,8 @@ func (c *Conn) Transport() string {
 // because the frame is volatile and the client is not ready, or because the queue is full. A full queue ends
 // the session with SendQueueFull, unless the frame is volatile.
 func (c *Conn) Send(f *wsframe.Frame, o SendOptions) bool {
-	if c.deflates.Load() && !o.NoCompress {
-		// compress on the sender's goroutine, because the writer serves many clients
-		f.Compressed(c.server.config.CompressMin)
+	if form := c.deflates.Load(); form != nil && !o.NoCompress {
+		form.Prepare(f) // on the sender's goroutine, because the writer serves many clients
 	}
 	c.mu.Lock()
 	if c.phase.Load() != isOpen || o.Volatile && !c.isReady() {

@@ -1,4 +1,4 @@
-// Package engineio serves version 4 of the Engine.IO protocol: sessions of clients over HTTP long-polling and
+// Package engineio serves versions 4 and 3 of the Engine.IO protocol: sessions of clients over HTTP long-polling and
 // WebSocket, with upgrades from the first to the second, heartbeats and limits. It does not interpret messages
 // but passes them to a Receiver.
 //
@@ -14,11 +14,14 @@
 //   - session.go: the life of a session: who calls the receiver, and how the session ends
 //   - heartbeat.go: pings, and sessions whose client does not answer
 //   - pause.go: sessions whose receiver has no room for messages
-//   - packet.go: packets, and payloads of several packets
+//   - packet.go: packets
+//   - protocol.go: what the versions of the protocol differ in
+//   - packets4.go, packets3.go: how the versions encode packets, and bodies of several packets
 //
 // The transports:
 //
 //   - polling.go: HTTP long-polling
+//   - answer.go: the responses to polls
 //   - socket.go: a WebSocket: from its frames to packets
 //   - closing.go: close frames
 //   - flush.go: from a session's queue to its WebSocket

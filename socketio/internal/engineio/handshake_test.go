@@ -251,3 +251,12 @@ func TestRefusalNamesTheOriginOrHost(t *testing.T) {
 		require.Contains(t, log.text(), strings.ReplaceAll(c.told, `"`, `\"`))
 	}
 }
+
+func TestOpenedIsCalledWhenTheTransportIsThere(t *testing.T) {
+	opened := make(chan string, 1)
+	h := serve(t, engineio.Config{Opened: func(r engineio.Receiver) { opened <- r.(*session).Transport() }})
+	h.poll(t)
+	require.Equal(t, "polling", receive(t, opened, "Opened"))
+	h.connect(t)
+	require.Equal(t, "websocket", receive(t, opened, "Opened"))
+}

@@ -15,8 +15,8 @@ import (
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
-// TestManyIdleConnections opens connections that send nothing after their handshake, or nothing at all. They
-// must not need a goroutine each, and timeouts must close them.
+// TestManyIdleConnections opens connections of both versions that send nothing after their handshake, or nothing at
+// all. They must not need a goroutine each, and timeouts must close them.
 func TestManyIdleConnections(t *testing.T) {
 	many := 10_000
 	if raceEnabled {
@@ -27,7 +27,8 @@ func TestManyIdleConnections(t *testing.T) {
 		many = most
 	}
 	const interval, timeout = 3 * time.Second, time.Second
-	h := serve(t, engineio.Config{PingInterval: interval, PingTimeout: timeout}, withoutLog, func(s *httptest.Server) {
+	config := engineio.Config{PingInterval: interval, PingTimeout: timeout, AllowEIO3: true}
+	h := serve(t, config, withoutLog, func(s *httptest.Server) {
 		s.Config.ReadHeaderTimeout = interval // it closes connections without a request
 	})
 	all := make([]net.Conn, many)
@@ -42,9 +43,9 @@ func TestManyIdleConnections(t *testing.T) {
 		case 2: // a session whose client does not poll again
 			_, err = io.WriteString(nc, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
 		default:
-			_, err = fmt.Fprintf(nc, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: "+
+			_, err = fmt.Fprintf(nc, "GET /socket.io/?EIO=%d&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: "+
 				"Upgrade\r\nUpgrade: websocket\r\n"+
-				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n\r\n")
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n\r\n", 3+i%2)
 		}
 		require.NoError(t, err)
 	}

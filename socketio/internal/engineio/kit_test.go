@@ -2,6 +2,7 @@ package engineio_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -34,7 +36,11 @@ type testServer struct {
 	client   *http.Client
 	sessions chan *session
 	byID     sync.Map
+	version  string // of the clients' protocol; empty: 4
 }
+
+// root returns the path of all requests, with the version.
+func (h *testServer) root() string { return "/socket.io/?EIO=" + cmp.Or(h.version, "4") + "&" }
 
 // session is a Receiver that records its calls.
 type session struct {
@@ -149,10 +155,10 @@ type answer struct {
 	header http.Header
 }
 
-// request sends an HTTP request to the server. query follows "/socket.io/?EIO=4&".
+// request sends an HTTP request to the server. query follows h.root().
 func (h *testServer) request(t testing.TB, method, query, body string, headers ...string) answer {
 	t.Helper()
-	a, err := h.try(context.Background(), method, h.http.URL+"/socket.io/?EIO=4&"+query, strings.NewReader(body),
+	a, err := h.try(context.Background(), method, h.http.URL+h.root()+query, strings.NewReader(body),
 		headers...)
 	require.NoError(t, err, "%s %s", method, query)
 	return a
@@ -192,10 +198,13 @@ type hello struct {
 	MaxPayload   int      `json:"maxPayload"`
 }
 
+// openPacket is the length of an open packet in a body of version 3, and the packet's type.
+var openPacket = regexp.MustCompile(`^\d+:0`)
+
 func parseHello(t testing.TB, packet string) hello {
 	t.Helper()
 	var h hello
-	data, ok := strings.CutPrefix(packet, "0")
+	data, ok := strings.CutPrefix(openPacket.ReplaceAllString(packet, "0"), "0")
 	require.True(t, ok, "want an open packet, got %q", packet)
 	require.NoError(t, json.Unmarshal([]byte(data), &h))
 	return h
@@ -227,7 +236,7 @@ func (p *pollingClient) getAsync(t testing.TB) <-chan answer {
 	t.Helper()
 	out := make(chan answer, 1)
 	go func() {
-		a, err := p.try(context.Background(), "GET", p.http.URL+"/socket.io/?EIO=4&"+p.query(), nil)
+		a, err := p.try(context.Background(), "GET", p.http.URL+p.root()+p.query(), nil)
 		if err != nil {
 			a.body = err.Error()
 		}
@@ -242,7 +251,7 @@ type socket struct {
 	r *bufio.Reader
 }
 
-// dial opens a WebSocket. query follows "EIO=4&transport=websocket".
+// dial opens a WebSocket. query follows h.root() and "transport=websocket".
 func (h *testServer) dial(t testing.TB, query string, headers ...string) *socket {
 	t.Helper()
 	s, status, body := h.tryDial(t, query, headers...)
@@ -269,7 +278,7 @@ func (h *testServer) handshake(t testing.TB, nc net.Conn, query string, headers 
 	body string) {
 	t.Helper()
 	var head strings.Builder
-	head.WriteString("GET /socket.io/?EIO=4&transport=websocket" + query + " HTTP/1.1\r\nConnection: Upgrade\r\n" +
+	head.WriteString("GET " + h.root() + "transport=websocket" + query + " HTTP/1.1\r\nConnection: Upgrade\r\n" +
 		"Upgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n")
 	host := h.http.Listener.Addr().String()

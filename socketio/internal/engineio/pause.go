@@ -35,8 +35,8 @@ func (c *Conn) resume() *socket {
 	if c.beat.waiting {
 		if c.isAlive(c.server.clock()) {
 			c.noteAlive(c.pause.seen)
-		} else if c.pause.full { // unread input may contain the pong
-			c.beat.due = c.beat.asked + 2*int64(c.server.config.PingTimeout)
+		} else if c.pause.full { // unread input may contain what the client has to send
+			c.beat.due = c.beat.asked + 2*int64(c.protocol.patience(&c.server.config))
 		}
 	}
 	c.pause.on, c.pause.full = false, false
@@ -55,6 +55,9 @@ func (c *Conn) hold() bool {
 		return false
 	}
 	c.pause.on, c.pause.seen = true, c.server.clock()
+	if c.protocol.clientPings {
+		c.server.timers.Advance(&c.timer, c.nextNoop(c.pause.seen))
+	}
 	return true
 }
 
@@ -89,15 +92,16 @@ func (c *Conn) isPaused() bool {
 	return c.pause.on
 }
 
-// isAlive reports whether a client that has to answer a ping has shown during a pause that it is alive. Its
-// pong may be queued behind messages that the receiver has no room for, so any received byte counts. When the
-// server has stopped reading, it is enough that the client's system has acknowledged all data that was sent,
-// including the ping. The caller holds mu.
+// isAlive reports whether a client that has to send a ping or a pong has shown during a pause that it is alive. What
+// it has to send may be queued behind messages that the receiver has no room for, so any received byte counts. When
+// the server has stopped reading, or the client sends nothing because it waits for a pong, it is enough that the
+// client's system has acknowledged all data that was sent, including a ping or a noop packet. The caller holds mu.
 func (c *Conn) isAlive(now int64) bool {
 	if !c.pause.on {
 		return false
 	}
-	if c.pause.full && c.queue.Empty() && !c.scheduled && c.socket.conn.Delivered() {
+	if (c.pause.full || c.protocol.clientPings) && c.socket != nil && c.queue.Empty() && !c.scheduled &&
+		c.socket.conn.Delivered() {
 		c.pause.seen = now
 	}
 	return c.pause.seen > c.beat.asked

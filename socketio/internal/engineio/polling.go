@@ -24,18 +24,26 @@ var (
 )
 
 // openPolling begins a session over polling.
-func (s *Server) openPolling(w http.ResponseWriter, r *http.Request) *refusal {
-	c, no := s.newConn(r)
+func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, p *protocol) *refusal {
+	c, no := s.newConn(r, p)
 	if no != nil {
 		return no
 	}
-	c.queue.Push(wsframe.Item{Frame: s.openFrame(c.id, polling)})
 	c.open()
+	c.opened()
 	c.leave()
+	if c.phase.Load() == isClosed {
+		return refuse(codeSession, errUnknown)
+	}
 	if k := s.cookie(c.id); k != nil {
 		http.SetCookie(w, k)
 	}
-	return c.servePoll(w, r)
+	// What else is queued is sent in the response to the next poll, as in Node.js.
+	open := p.packets.appendFrame(nil, s.openFrame(c.id, polling), false)
+	if err := c.answerPoll(w, r, pollAnswer{body: open}); err != nil {
+		c.end(TransportClose, err, nil)
+	}
+	return nil
 }
 
 // cookie returns the cookie of a session, nil if none is configured.
@@ -84,76 +92,26 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 	case <-r.Context().Done():
 		c.end(TransportError, errGivenUp, nil)
 	}
-	payload, plain, last, share := c.takePayload()
+	a := c.takeAnswer()
 	config := &c.server.config
-	if least := config.HTTPCompression; least >= 0 && len(payload) >= least && !plain {
-		payload = encode(w.Header(), r, payload)
-	}
-	// A client that has not read the response by the time at which its pong would be too late counts as gone.
-	err := respond(w, response, config.PingInterval+config.PingTimeout, "text/plain; charset=UTF-8", payload)
+	err := c.answerPoll(w, r, a)
 	c.mu.Lock()
 	if c.phase.Load() != isClosed {
-		c.queue.Remove(wsframe.Total{Share: share})
+		c.queue.Remove(wsframe.Total{Share: a.share})
 		c.account.Settle(config.Memory, c.queue.Share)
 	}
 	c.mu.Unlock()
-	if last || err != nil {
+	if a.last || err != nil {
 		c.end(TransportClose, err, nil)
 	}
 	return nil
 }
 
-// takePayload ends the wait of a poll. It returns the response, and how many bytes of memory the response
-// counts for until it has been written. plain says that nothing in it may be compressed. last says that it is
-// the close packet, which is sent in a separate response, as in Node.js, because clients drop unhandled packets
-// that arrive with it.
-func (c *Conn) takePayload() (payload []byte, plain, last bool, share int) {
-	c.mu.Lock()
-	c.poll = nil
-	var l wsframe.Line
-	if c.socket == nil { // otherwise the queue is written to the socket
-		closing := c.phase.Load() == isClosing
-		last = closing && c.queue.Frames <= 1
-		var closePacket wsframe.Item
-		if closing && !last {
-			closePacket = c.queue.PopLast()
-		}
-		l = c.queue.Take()
-		share = c.queue.Share
-		c.queue.Remove(wsframe.Total{Frames: c.queue.Frames, Bytes: c.queue.Bytes})
-		if closing && !last {
-			c.queue.Push(closePacket)
-		}
-	}
-	closed := c.phase.Load() == isClosed && c.reason != TransportClose
-	c.mu.Unlock()
-
-	plain = true
-	for ; !l.Empty(); l.Pop() {
-		item := l.First()
-		plain = plain && item.Plain
-		p := payloadOf(item.Frame)
-		if len(p) > 0 {
-			if payload != nil {
-				payload = append(payload, separator)
-			}
-			payload = append(payload, p...)
-		}
-	}
-	switch {
-	case payload != nil:
-	case closed:
-		payload = []byte{typeClose}
-	default:
-		payload = []byte{typeNoop}
-	}
-	return payload, plain, last, share
-}
-
 // servePost handles a POST request, whose body has packets.
 func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if strings.EqualFold(strings.TrimSpace(kind), "application/octet-stream") {
+	binary := strings.EqualFold(strings.TrimSpace(kind), "application/octet-stream")
+	if binary && !c.protocol.binaryRequests {
 		c.end(TransportError, errContent, nil)
 		return refuse(codeRequest, errContent)
 	}
@@ -176,7 +134,7 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	c.body = nil
 	c.mu.Unlock()
 	if no == nil {
-		no = c.receivePayload(body, r.Context().Done())
+		no = c.receivePayload(body, binary, r.Context().Done())
 	}
 	c.mu.Lock()
 	c.posting = false
@@ -236,10 +194,10 @@ func (r *countedReader) Read(p []byte) (int, error) {
 
 // receivePayload passes the packets of a body to the receiver, and waits while the receiver has no room. gone is
 // closed when the client gives up the request.
-func (c *Conn) receivePayload(body []byte, gone <-chan struct{}) *refusal {
+func (c *Conn) receivePayload(body []byte, binary bool, gone <-chan struct{}) *refusal {
 	if !c.enter() {
 		if c.phase.Load() == isClosing {
-			c.findClosePacket(body)
+			c.findClosePacket(body, binary)
 			return nil
 		}
 		c.end(TransportError, errOverlap, nil) // a WebSocket is calling the receiver, unless the session is over
@@ -247,7 +205,7 @@ func (c *Conn) receivePayload(body []byte, gone <-chan struct{}) *refusal {
 	}
 	var o outcome
 	over := false // the session has ended while the receiver had no room
-	err := eachPacket(body, func(p packet) bool {
+	err := c.protocol.packets.eachPacket(body, binary, func(p packet) bool {
 		o = c.receive(p, nil)
 		over = o.full && !c.waitForRoom(gone)
 		return o.reason == "" && !over
@@ -270,9 +228,9 @@ func (c *Conn) receivePayload(body []byte, gone <-chan struct{}) *refusal {
 
 // findClosePacket looks for a close packet from the client of a closing session. A client that has sent one
 // need not poll for the server's close packet.
-func (c *Conn) findClosePacket(body []byte) {
+func (c *Conn) findClosePacket(body []byte, binary bool) {
 	found := false
-	_ = eachPacket(body, func(p packet) bool { // all other packets are ignored
+	_ = c.protocol.packets.eachPacket(body, binary, func(p packet) bool { // all other packets are ignored
 		found = found || p.kind == typeClose
 		return !found
 	})

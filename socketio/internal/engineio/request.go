@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/backplane-go/backplane/internal/excerpt"
@@ -26,12 +27,15 @@ var (
 	errUnknown    = errors.New("engineio: no such session")
 	errTransport  = errors.New("engineio: the session does not use this transport")
 	errTaken      = errors.New("engineio: the session has a WebSocket, or is being upgraded to one")
-	errStopping   = errors.New("engineio: the server is shutting down")
+	// A page on any site can use JSONP, so the server cannot decide by origin which pages may connect.
+	errJSONP    = errors.New("engineio: JSONP is not supported")
+	errStopping = errors.New("engineio: the server is shutting down")
 )
 
 // query holds the parameters of a request.
 type query struct {
 	transport string
+	protocol  *protocol
 	upgrade   bool // the request is the handshake of a WebSocket
 	offer     offer
 	conn      *Conn
@@ -44,7 +48,7 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request, scheme string) (q
 		return query{}, &refusal{status: http.StatusRequestHeaderFieldsTooLarge, code: codeRequest, err: errHeaderSize}
 	}
 	values := r.URL.Query()
-	q := query{transport: values.Get("transport"), upgrade: header.IsWebSocket(r)}
+	q := query{transport: values.Get("transport"), protocol: protocolOf(values), upgrade: header.IsWebSocket(r)}
 	if !slices.Contains(s.config.Transports, q.transport) {
 		return q, refuse(codeTransport, fmt.Errorf("engineio: transport %q", excerpt.Of(q.transport)))
 	}
@@ -57,9 +61,8 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request, scheme string) (q
 	case r.Method == http.MethodGet && hasBody(r):
 		return q, refuse(codeRequest, errBody)
 	}
-	version := values.Get("EIO")
 	if sid := values.Get("sid"); sid != "" {
-		return q, s.checkSession(&q, r, sid, version)
+		return q, s.checkSession(&q, r, sid)
 	}
 	switch {
 	case r.Method != http.MethodGet:
@@ -75,20 +78,29 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request, scheme string) (q
 			return q, refuse(codeForbidden, err)
 		}
 	}
-	if version != "4" {
-		return q, refuse(codeProtocol, fmt.Errorf("engineio: protocol version %q", excerpt.Of(version)))
+	switch {
+	case q.protocol != protocol4 && !s.config.AllowEIO3:
+		return q, refuse(codeProtocol, versionError(values))
+	case q.protocol != protocol4 && values.Has("j"):
+		no := refuse(codeRequest, errJSONP)
+		no.reason = "JSONP is not supported"
+		return q, no
 	}
 	return q, nil
 }
 
+func versionError(values url.Values) error {
+	return fmt.Errorf("engineio: protocol version %q", excerpt.Of(values.Get("EIO")))
+}
+
 // checkSession is check for a request of a session.
-func (s *Server) checkSession(q *query, r *http.Request, sid, version string) *refusal {
+func (s *Server) checkSession(q *query, r *http.Request, sid string) *refusal {
 	q.conn = s.session(sid)
 	switch {
 	case q.conn == nil || q.conn.endOverdue(s.clock()):
 		return refuse(codeSession, errUnknown)
-	case version != "4":
-		return refuse(codeRequest, fmt.Errorf("engineio: protocol version %q", excerpt.Of(version)))
+	case q.conn.protocol.version != q.protocol.version:
+		return refuse(codeRequest, versionError(r.URL.Query()))
 	case q.upgrade && !s.upgrades():
 		return refuse(codeRequest, errTransport)
 	case q.upgrade:

@@ -46,6 +46,8 @@ func TestServeDoesTheSameAsAnHTTPServer(t *testing.T) {
 		"Upgrade":                         TestUpgrade,
 		"UpgradeTimeout":                  TestUpgradeTimeout,
 		"NoUpgrades":                      TestNoUpgrades,
+		"Version3":                        TestVersion3,
+		"Version3Refusals":                TestVersion3Refusals,
 		"WebSocket":                       TestWebSocket,
 		"WebSocketRules":                  TestWebSocketRules,
 		"HandshakeHeaders":                TestHandshakeHeadersAreParsedAsLists,

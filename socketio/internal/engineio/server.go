@@ -87,11 +87,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if no == nil {
 		switch {
 		case q.conn == nil && q.upgrade:
-			no = s.openWebSocket(w, r, q.offer)
+			no = s.openWebSocket(w, r, q)
 		case q.conn == nil:
-			no = s.openPolling(w, r)
+			no = s.openPolling(w, r, q.protocol)
 		case q.upgrade:
-			no = s.probeWebSocket(w, r, q.conn, q.offer)
+			no = s.probeWebSocket(w, r, q)
 		case r.Method == http.MethodGet:
 			no = q.conn.servePoll(w, r)
 		default:
@@ -104,13 +104,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // newConn makes a session. delivering is set, so that the receiver is not called before Open has returned.
-func (s *Server) newConn(r *http.Request) (*Conn, *refusal) {
+func (s *Server) newConn(r *http.Request, p *protocol) (*Conn, *refusal) {
 	address, err := s.addresses.Enter(quota.Key(s.config.Address(r)))
 	if err != nil {
 		return nil, refuseAddress(err)
 	}
-	c := &Conn{server: s, id: newID(), request: pack(r), since: time.Now().UnixNano(), delivering: true, holds: 2,
-		address: address, rate: quota.NewRate(s.config.Rates, s.clock())}
+	c := &Conn{server: s, protocol: p, id: newID(), request: pack(r), since: time.Now().UnixNano(),
+		delivering: true, holds: 2, address: address, rate: quota.NewRate(s.config.Rates, s.clock())}
 	c.timer.Owner, c.output.Source = (*sessionTimer)(c), (*source)(c)
 	if no := s.admit(c); no != nil {
 		s.addresses.Leave(address, false)
@@ -174,10 +174,16 @@ func (c *Conn) open() {
 	opened = true
 	c.mu.Lock()
 	if c.phase.Load() == isOpen {
-		c.beat.due = s.clock() + int64(s.config.PingInterval)
-		s.timers.Set(&c.timer, c.beat.due)
+		c.noteAlive(s.clock())
 	}
 	c.mu.Unlock()
+}
+
+// opened calls Config.Opened, unless the session is over.
+func (c *Conn) opened() {
+	if f := c.server.config.Opened; f != nil && c.phase.Load() == isOpen {
+		f(c.receiver)
+	}
 }
 
 // discard is the Receiver of a session that has failed before it had one.

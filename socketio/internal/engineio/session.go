@@ -92,13 +92,13 @@ func (c *Conn) receive(p packet, here *sched.Slot) (o outcome) {
 		if c.phase.Load() == isOpen {
 			o.full = !c.receiver.Message(p.kind == typeBinary, p.data, here)
 		}
-	case typePong:
-		c.pong()
+	case typePing, typePong:
+		if o.err = c.receiveBeat(p.kind); o.err != nil {
+			o.reason = TransportError
+		}
 	case typeClose:
 		o.reason = TransportClose
 	case typeNoop:
-	case typePing:
-		o.reason, o.err = TransportError, errPing
 	default:
 		o.reason, o.err = TransportError, errOrder
 	}

@@ -158,8 +158,9 @@ func TestClose(t *testing.T) {
 			return s
 		}})
 		a := h.request(t, "GET", "transport=polling", "")
-		_, rest, _ := strings.Cut(a.body, "\x1e")
-		require.Equal(t, "4no", rest)
+		sid := parseHello(t, a.body).SID
+		require.Equal(t, "4no", h.request(t, "GET", "transport=polling&sid="+sid, "").body)
+		require.Equal(t, "1", h.request(t, "GET", "transport=polling&sid="+sid, "").body)
 		receive(t, closed, "Open").ended(t, engineio.ForcedClose)
 
 		s := h.dial(t, "")

@@ -32,13 +32,14 @@ type socket struct {
 	entered bool // the receiver may be called
 }
 
-// newSocket returns a socket for a WebSocket whose handshake has succeeded.
-func newSocket(c *Conn, a *accepted) *socket {
+// newSocket returns a socket for a WebSocket whose handshake has succeeded. p is the protocol of the handshake.
+func newSocket(c *Conn, a *accepted, p *protocol) *socket {
 	config := &c.server.config
 	s := &socket{session: c}
 	s.in.Limit, s.in.Memory, s.in.Deflate = int64(config.MaxPayload), config.Memory, a.deflate
+	s.form.Binary = p.binary
 	if a.deflate {
-		s.form = wsframe.Form(config.CompressMin)
+		s.form.Compress = config.CompressMin
 	}
 	if h, ok := a.nc.(accept.Hijacked); ok {
 		s.conn, s.kept = h.TakeOver()
@@ -145,10 +146,7 @@ func (s *socket) decode(buf []byte, n int, here *sched.Slot) (rest []byte) {
 // handleMessage handles a message. more is false if the receiver has no room for another one. After the end of
 // the session, messages are dropped until the client sends a close frame.
 func (s *socket) handleMessage(e wsframe.Event, here *sched.Slot) (more bool) {
-	p, err := packet{kind: typeBinary, data: e.Data}, error(nil)
-	if e.Op == ws.OpText {
-		p, err = textPacket(e.Data)
-	}
+	p, err := s.parse(e)
 	if s.probing {
 		return s.handleProbe(p, err)
 	}
@@ -172,6 +170,13 @@ func (s *socket) handleMessage(e wsframe.Event, here *sched.Slot) (more bool) {
 		s.pause()
 	}
 	return !s.paused
+}
+
+func (s *socket) parse(e wsframe.Event) (packet, error) {
+	if e.Op == ws.OpText {
+		return s.session.protocol.packets.parseText(e.Data)
+	}
+	return s.session.protocol.packets.parseBinary(e.Data)
 }
 
 // enter calls Conn.enter once for all messages that are decoded together.
@@ -235,6 +240,13 @@ func quotaReason(err error) Reason {
 		return Reason(e.Quota)
 	}
 	return TransportError
+}
+
+// useForm makes senders compress frames for s, if they are to be compressed. The caller holds the session's mu.
+func (s *socket) useForm() {
+	if s.form.Compress > 0 {
+		s.session.deflates.Store(&s.form)
+	}
 }
 
 // schedule makes the writer write the session's queue. The caller holds the session's mu and has set scheduled.

@@ -9,19 +9,19 @@ import (
 )
 
 // openWebSocket begins a session over WebSocket.
-func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, o offer) *refusal {
-	c, no := s.newConn(r)
+func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, q query) *refusal {
+	c, no := s.newConn(r, q.protocol)
 	if no != nil {
 		return no
 	}
-	a, no := s.accept(w, o, s.cookie(c.id))
+	a, no := s.accept(w, q.offer, s.cookie(c.id))
 	if no != nil {
 		c.receiver = discard{}
 		c.end(TransportError, nil, nil)
 		c.leave()
 		return no
 	}
-	sock := newSocket(c, a)
+	sock := newSocket(c, a, q.protocol)
 	c.queue.Push(wsframe.Item{Frame: wsframe.NewEncodedFrame(a.response, nil)})
 	c.queue.Push(wsframe.Item{Frame: s.openFrame(c.id, webSocket)})
 	s.group.Add(1)
@@ -38,13 +38,14 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, o offer) 
 	over := c.phase.Load() == isClosed
 	if !over {
 		c.socket = sock
-		c.deflates.Store(a.deflate)
+		sock.useForm()
 		c.wake()
 	}
 	c.mu.Unlock()
 	if over {
 		sock.conn.Cut()
 	}
+	c.opened()
 	c.leave()
 	sock.start()
 	return nil
@@ -65,7 +66,8 @@ var errEnded = errors.New("engineio: the session ended during the handshake of a
 
 // probeWebSocket begins an upgrade. If the session has a WebSocket, or is being upgraded to one, the new
 // WebSocket is accepted and closed, as in Node.js's engine.io.
-func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn, o offer) *refusal {
+func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, q query) *refusal {
+	c := q.conn
 	p := &probe{conn: c}
 	p.timer.Owner = p
 	c.mu.Lock()
@@ -79,7 +81,7 @@ func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn,
 	}
 	c.mu.Unlock()
 
-	a, no := s.accept(w, o, nil)
+	a, no := s.accept(w, q.offer, nil)
 	c.mu.Lock()
 	switch {
 	case no != nil:
@@ -97,7 +99,7 @@ func (s *Server) probeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn,
 		s.dismiss(a, r, refuse(codeSession, errEnded))
 		return nil
 	}
-	sock := newSocket(c, a)
+	sock := newSocket(c, a, q.protocol)
 	sock.probing = true
 	p.socket = sock
 	s.timers.Set(&p.timer, s.clock()+int64(s.config.UpgradeTimeout))
@@ -147,7 +149,7 @@ func (c *Conn) completeUpgrade(s *socket) bool {
 	c.server.timers.Stop(&c.probe.timer)
 	c.probe = nil
 	c.socket = s
-	c.deflates.Store(s.in.Deflate)
+	s.useForm()
 	c.endPoll()
 	c.wake()
 	return true

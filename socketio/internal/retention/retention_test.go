@@ -1,6 +1,7 @@
 package retention_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/socketio/internal/retention"
+	"github.com/backplane-go/backplane/transport"
 )
 
 var start = time.Unix(1_000_000, 0)
@@ -17,71 +19,123 @@ func unlimited() retention.Limits {
 	return retention.Limits{Items: math.MaxInt, Bytes: math.MaxInt, Oldest: start.Add(-time.Hour)}
 }
 
-func event(namespace string, payload int, rooms ...string) retention.Event[int] {
-	return retention.Event[int]{Namespace: namespace, Rooms: rooms, Payload: payload}
+func at(n uint64) transport.Offset { return transport.Offset{Major: n} }
+
+// add appends an entry of 10 bytes whose payload is its position.
+func add(s *retention.Stream[int], n int, rooms, except []string) {
+	s.Append(retention.Entry[int]{Position: at(uint64(n)), Rooms: rooms, Except: except, Payload: n}, 10, start)
 }
 
-// after returns the payloads of the events after event n.
-func after(l *retention.Log[int], n uint64, namespace string, rooms ...string) (payloads []int) {
-	for e := range l.After(n, namespace, rooms) {
-		payloads = append(payloads, e.Payload)
+// after returns the payloads of the entries after a position.
+func after(s *retention.Stream[int], n uint64, rooms ...string) (payloads []int) {
+	in := make(map[string]struct{})
+	for _, room := range rooms {
+		in[room] = struct{}{}
 	}
+	s.Walk(at(n), in, func(e *retention.Entry[int]) []string {
+		payloads = append(payloads, e.Payload)
+		return nil
+	})
 	return payloads
 }
 
 func TestLog(t *testing.T) {
-	l := retention.NewLog[int]("ab")
-	first := l.Append(event("/a", 1), 10, start)
-	second := l.Append(event("/a", 2, "x", "y"), 10, start)
-	excepted := event("/a", 3)
-	excepted.Except = []string{"x"}
-	l.Append(excepted, 10, start)
-	l.Append(event("/b", 4), 10, start)
+	var l retention.Log[int]
+	a, b := l.Open(at(0)), l.Open(at(100))
+	add(a, 1, nil, nil)
+	add(a, 2, []string{"x", "y", "x"}, nil)
+	add(a, 3, nil, []string{"x"})
+	add(b, 104, nil, nil)
+	add(a, 7, []string{"x"}, []string{"y"})
 
-	t.Run("OffsetsHaveNumbers", func(t *testing.T) {
-		for want, offset := range []string{"", first, second} {
-			n, known := l.Number(offset)
-			assert.True(t, known, "%q", offset)
-			assert.EqualValues(t, want, n, "%q", offset)
-		}
-		for _, offset := range []string{"ab", "ab0", "ab5", "abzz", "cd1", "1", l.Offset(5)} {
-			_, known := l.Number(offset)
-			assert.False(t, known, "%q", offset)
-		}
+	t.Run("WalkSelectsByStreamAndRoom", func(t *testing.T) {
+		assert.Equal(t, []int{1, 2, 7}, after(a, 0, "x"))
+		assert.Equal(t, []int{2, 3}, after(a, 1, "y"))
+		assert.Equal(t, []int{1, 2}, after(a, 0, "x", "y"))
+		assert.Equal(t, []int{1, 3}, after(a, 0))
+		assert.Equal(t, []int{7}, after(a, 5, "x"), "5 is no entry's position")
+		assert.Equal(t, []int{104}, after(b, 100, "x"))
+		assert.Empty(t, after(b, 104))
 	})
-	t.Run("AfterSelectsByNamespaceAndRoom", func(t *testing.T) {
-		assert.Equal(t, []int{1, 2}, after(l, 0, "/a", "x"))
-		assert.Equal(t, []int{2, 3}, after(l, 1, "/a", "y"))
-		assert.Equal(t, []int{1, 3}, after(l, 0, "/a"))
-		assert.Equal(t, []int{4}, after(l, 0, "/b", "x"))
-		assert.Empty(t, after(l, 4, "/b"))
+	t.Run("CompleteOnlyAfterTheStart", func(t *testing.T) {
+		assert.True(t, b.Complete(at(100), nil))
+		assert.False(t, b.Complete(at(99), nil), "the entry at 100 was never appended")
 	})
 	t.Run("EvictsTheOldestAboveALimit", func(t *testing.T) {
 		l.Evict(unlimited())
+		require.Equal(t, 5, l.Len())
+		require.True(t, a.Complete(at(0), []string{"x"}), "nothing has been evicted yet")
+		l.Evict(retention.Limits{Items: 4, Bytes: math.MaxInt, Oldest: start.Add(-1)})
 		require.Equal(t, 4, l.Len())
-		require.False(t, l.Evicted(0, "/a", []string{"x"}), "nothing has been evicted yet")
-		for left, limits := range map[int]retention.Limits{
-			3: {Items: 3, Bytes: math.MaxInt, Oldest: start.Add(-1)},
-			2: {Items: math.MaxInt, Bytes: 29, Oldest: start.Add(-1)},
-		} {
-			if l.Len() > left {
-				l.Evict(limits)
-				require.LessOrEqual(t, l.Len(), left)
-			}
-		}
-		require.Equal(t, 2, l.Len())
-		assert.True(t, l.Evicted(0, "/a", nil), "Evicted must be true: the first event was for all sockets")
-		assert.False(t, l.Evicted(1, "/a", []string{"z"}),
-			"Evicted must be false: the second event was for other rooms")
-		assert.True(t, l.Evicted(1, "/a", []string{"z", "y"}))
-		assert.False(t, l.Evicted(0, "/b", []string{"x"}), "Evicted must be false for a different namespace")
-		assert.Equal(t, []int{3}, after(l, 0, "/a", "y"))
+		l.Evict(retention.Limits{Items: math.MaxInt, Bytes: 39, Oldest: start.Add(-1)})
+		require.Equal(t, 3, l.Len())
+		assert.False(t, a.Complete(at(0), nil), "the first entry was for all sockets")
+		assert.True(t, a.Complete(at(1), []string{"z"}), "the second entry was for other rooms")
+		assert.False(t, a.Complete(at(1), []string{"z", "y"}))
+		assert.True(t, b.Complete(at(100), []string{"x"}), "the evicted entries are of another stream")
+		assert.Equal(t, []int{3}, after(a, 0, "y"))
 		l.Evict(retention.Limits{Items: math.MaxInt, Bytes: math.MaxInt, Oldest: start})
-		assert.Zero(t, l.Len(), "an event as old as Oldest must be evicted")
-		n, known := l.Number(second)
-		assert.True(t, known, "offsets of evicted events must be known")
-		assert.EqualValues(t, 2, n)
+		assert.Zero(t, l.Len(), "an entry as old as Oldest must be evicted")
+		assert.Zero(t, l.Bytes())
+		assert.Empty(t, after(a, 0, "x", "y"))
+		add(a, 8, []string{"x"}, nil)
+		assert.Equal(t, []int{8}, after(a, 7, "x"))
 	})
+}
+
+// While Walk goes on, the rooms change: entries for a room count from when it was added until it is removed.
+func TestWalkWhileRoomsChange(t *testing.T) {
+	var l retention.Log[int]
+	s := l.Open(at(0))
+	for n, room := range []string{"", "new", "mine", "new", "other", "mine", "new", "mine"} {
+		if n > 0 {
+			add(s, n, []string{room}, nil)
+		}
+	}
+	rooms := map[string]struct{}{"mine": {}}
+	var got []int
+	s.Walk(at(0), rooms, func(e *retention.Entry[int]) (added []string) {
+		got = append(got, e.Payload)
+		switch e.Payload {
+		case 2:
+			return []string{"new", "mine"}
+		case 5:
+			delete(rooms, "new")
+		}
+		return nil
+	})
+	require.Equal(t, []int{2, 3, 5, 7}, got)
+}
+
+func TestRoomsOfEvictedEntries(t *testing.T) {
+	var l retention.Log[int]
+	s, closed := l.Open(at(0)), l.Open(at(0))
+	add(closed, 1, []string{"x"}, nil)
+	closed.Close()
+	n := 0
+	to := func(room string) uint64 {
+		n++
+		add(s, n, []string{room}, nil)
+		l.Evict(retention.Limits{Items: 1, Bytes: math.MaxInt, Oldest: start.Add(-1)})
+		return uint64(n)
+	}
+	first := to("start")
+	to("a")
+	to("b")
+	to("b")
+	require.True(t, s.Complete(at(first), []string{"c", "d"}))
+	require.False(t, s.Complete(at(first), []string{"c", "a"}))
+	require.True(t, s.Complete(at(first+1), []string{"a"}))
+	const known = 1 << 16
+	for i := range known + 10 { // more than it can remember
+		to(fmt.Sprint(i))
+	}
+	require.False(t, s.Complete(at(first), []string{"c"}), "forgotten entries may have been for any socket")
+	late := to("late")
+	to("e")
+	to("f")
+	require.True(t, s.Complete(at(late), []string{"c"}))
+	require.False(t, s.Complete(at(late), []string{"e"}))
 }
 
 func TestTable(t *testing.T) {

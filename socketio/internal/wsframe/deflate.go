@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/gobwas/httphead"
-	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsflate"
 )
 
@@ -51,10 +50,7 @@ var (
 // appendCompressed appends p as a compressed frame, or uncompressed if p is smaller than least or compression
 // does not make it smaller.
 func appendCompressed(out []byte, p Part, least int) []byte {
-	op, head := ws.OpBinary, []byte(nil)
-	if !p.Binary {
-		op, head = ws.OpText, textHead
-	}
+	op, head := p.begin()
 	if len(head)+len(p.Data) < least {
 		return appendPart(out, p)
 	}

@@ -11,6 +11,7 @@ import (
 type Part struct {
 	// Binary says that the message is binary. Otherwise Data must be valid UTF-8.
 	Binary bool
+	typed  bool // Data is text and begins with the packet type
 	// Data is the message without Engine.IO's packet type. It must not change after it has become part of a
 	// Frame.
 	Data []byte
@@ -31,6 +32,7 @@ type Frame struct {
 	plain    []byte
 	deflated atomic.Pointer[[]byte]
 	other    atomic.Pointer[[]byte]
+	variants atomic.Pointer[variants]
 }
 
 // NewFrame returns a frame of parts, whose data must not change afterwards.
@@ -63,11 +65,11 @@ func NewPacketFrame(packet string) *Frame {
 	return NewEncodedFrame(plain, plain[header:])
 }
 
-// NewEncodedFrame returns a frame whose encodings are given: plain for WebSocket, and other for Other. It is
-// never compressed.
-func NewEncodedFrame(plain, other []byte) *Frame {
+// NewEncodedFrame returns a frame whose encodings are given: plain for WebSocket, and packet, which may be empty,
+// for Packet and Other. It is never compressed.
+func NewEncodedFrame(plain, packet []byte) *Frame {
 	f := &Frame{size: len(plain), plain: plain, ready: true}
-	f.other.Store(&other)
+	f.other.Store(&packet)
 	return f
 }
 
@@ -91,12 +93,20 @@ func (f *Frame) encodePlain() {
 }
 
 func appendPart(out []byte, p Part) []byte {
-	if p.Binary {
-		out = appendHeader(out, ws.OpBinary, 0, len(p.Data))
-	} else {
-		out = append(appendHeader(out, ws.OpText, 0, 1+len(p.Data)), textType)
-	}
+	op, head := p.begin()
+	out = append(appendHeader(out, op, 0, len(head)+len(p.Data)), head...)
 	return append(out, p.Data...)
+}
+
+// begin returns the type of the WebSocket message, and what comes before the part's data.
+func (p *Part) begin() (op ws.OpCode, head []byte) {
+	switch {
+	case p.Binary:
+		return ws.OpBinary, nil
+	case p.typed:
+		return ws.OpText, nil
+	}
+	return ws.OpText, textHead
 }
 
 // Compressed returns the frame as WebSocket frames. Messages of at least least bytes are compressed, if that
@@ -115,6 +125,12 @@ func (f *Frame) Compressed(least int) []byte {
 	f.deflated.CompareAndSwap(nil, &out)
 	return *f.deflated.Load()
 }
+
+// Messages returns the messages of the frame, nil if the frame has an Engine.IO packet that is not a message.
+func (f *Frame) Messages() []Part { return f.parts }
+
+// Packet returns the Engine.IO packet of a frame that has no messages. It may be empty.
+func (f *Frame) Packet() []byte { return *f.other.Load() }
 
 // Other returns an encoding other than WebSocket's. The first call obtains it from encode. All calls for a
 // frame must pass the same encode.

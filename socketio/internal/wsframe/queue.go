@@ -9,17 +9,6 @@ type Item struct {
 	Share uint32 // bytes of memory that count for this client
 }
 
-// Form is the form in which a connection receives frames: messages of at least Form bytes are compressed. 0
-// means that none are.
-type Form int
-
-func (least Form) of(i Item) []byte {
-	if least > 0 && !i.Plain {
-		return i.Frame.Compressed(int(least))
-	}
-	return i.Frame.Plain()
-}
-
 // chunk is a part of a queue. All queues share a pool of chunks, so that an empty queue needs none.
 type chunk struct {
 	items [15]Item

@@ -32,13 +32,13 @@ func TestMergedWritesAreTheFramesInTheirOrder(t *testing.T) {
 				if l.Empty() {
 					break
 				}
-				p := l.Merge(buf, 0)
+				p := l.Merge(buf, Form{})
 				n := len(p)
 				if random.Intn(2) == 0 {
 					n = random.Intn(n + 1) // a socket may take less
 				}
 				got = append(got, p[:n]...)
-				q.Remove(l.Advance(n, 0))
+				q.Remove(l.Advance(n, Form{}))
 			}
 			q.PutBack(l)
 		}
