@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/backplane-go/backplane/internal/freeport"
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
@@ -92,10 +93,9 @@ func TestDemoUsesConsecutivePorts(t *testing.T) {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Get()
 	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 func TestAPortInUseIsReported(t *testing.T) {

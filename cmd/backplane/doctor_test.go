@@ -97,7 +97,7 @@ func TestDoctorFindsMissingPrivileges(t *testing.T) {
 	found := problems(doctor(t, 1, "--postgres", as))
 	require.Len(t, found, 1)
 	require.Contains(t, found["table"][2],
-		`GRANT SELECT (id, created_at, payload), INSERT (payload), DELETE ON "socket_io_attachments" TO "`+role+`"`)
+		`GRANT SELECT (id, created_at, payload), INSERT (created_at, payload), DELETE ON "socket_io_attachments" TO "`+role+`"`)
 	requireFailure(t, run(t, "emit", "--postgres", as, "a", strings.Repeat("x", 9000)),
 		"permission denied for table socket_io_attachments",
 		"backplane schema --table socket_io_attachments --role ROLE")
@@ -151,7 +151,7 @@ func TestDoctorWarnsOfOldAttachments(t *testing.T) {
 
 	r := run(t, "schema", "--functions")
 	pgtest.Exec(t, database, r.stdout)
-	require.Equal(t, "version 3 is installed", doctor(t, 0, "--postgres", database)["functions"][1])
+	require.Equal(t, "version 4 is installed", doctor(t, 0, "--postgres", database)["functions"][1])
 }
 
 func TestDoctorFindsTheSessionThatHasLockedTheTable(t *testing.T) {

@@ -22,6 +22,8 @@ func FuzzCommandLine(f *testing.F) {
 		"nodes\n--json", "sockets\n--room=a", "rooms", "request\nevent\n--no-ack", "tail\n--nsp=/a",
 		"schema\ndown\n--table\na.b", "schema\n--functions\n--role\nr", "doctor\n--postgres\nx", "completion\nbash",
 		"serve\n--addr\n:0", "demo\n--postgres\nx",
+		"tail\n--dialect\nlegacy\n--type\n101", "nodes\n--dialect=legacy", "serve\n--dialect=x",
+		"doctor\n--dialect=legacy\n--prefix=p",
 	} {
 		f.Add(line)
 	}

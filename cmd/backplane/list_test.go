@@ -50,7 +50,7 @@ func TestNodes(t *testing.T) {
 	require.Equal(t, "backplane nodes: only 2 of 3 nodes answered within 1s\n", r.stderr)
 
 	r = run(t, "nodes", "--postgres", w.url, "--nsp", "/elsewhere", "--settle", "100ms", "--json")
-	requireFailure(t, r, "no node answered: check the database, --nsp and --prefix")
+	requireFailure(t, r, "no node answered: check the server, --nsp and --prefix")
 	require.JSONEq(t, `{"nodes":[],"complete":false}`, r.stdout)
 }
 
@@ -139,7 +139,7 @@ func TestSocketsWithoutNodesFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := run(t, "sockets", "--postgres", w.url, "--prefix", "other", "--settle", "100ms", "--json")
-	requireFailure(t, r, "no node of / answered: check the database, --nsp and --prefix")
+	requireFailure(t, r, "no node of / answered: check the server, --nsp and --prefix")
 	require.JSONEq(t, `{"sockets":[],"complete":false,"nodes":0,"missing":[],"left":[]}`, r.stdout)
 
 	r = run(t, w.args("sockets", "--nodes", "3", "--timeout", "1s")...)

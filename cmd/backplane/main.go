@@ -9,10 +9,12 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/backplane-go/backplane/cmd/backplane/internal/bridge"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/command"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/demo"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/doctor"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/history"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/listen"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/scaffold"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/serve"
@@ -34,7 +36,10 @@ func program() *cli.Program {
 		Help: `
 Run "backplane help <command>" for the description and the flags of a command.
 
-The database is --postgres URL, or the environment variable DATABASE_URL.
+The database is --postgres URL, or the environment variable DATABASE_URL. A
+Redis server is --redis URL, and a NATS server is --nats URL. Servers with
+@socket.io/redis-adapter need --dialect classic or sharded, and those of
+Socket.IO 2 with socket.io-adapter-postgres --dialect legacy.
 
 The exit status is 0 for success, 1 if the command failed or not all nodes
 answered, and 2 for wrong usage.`,
@@ -45,8 +50,9 @@ answered, and 2 for wrong usage.`,
 			{Title: "Inspect a cluster", Commands: []cli.Command{
 				listen.Nodes, command.Sockets, command.Rooms, command.Request, listen.Tail,
 			}},
-			{Title: "Set up a database", Commands: []cli.Command{command.Schema, doctor.Command}},
-			{Title: "Run servers", Commands: []cli.Command{demo.Command, serve.Command}},
+			{Title: "Read the log", Commands: []cli.Command{history.Command, command.Log}},
+			{Title: "Set up a server", Commands: []cli.Command{command.Schema, doctor.Command}},
+			{Title: "Run servers", Commands: []cli.Command{demo.Command, serve.Command, bridge.Command}},
 			{Title: "Extend backplane", Commands: []cli.Command{scaffold.Command}},
 			{Title: "This program", Commands: []cli.Command{version}},
 		},

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/backplane-go/backplane/internal/testparallel"
 )
 
 // binary is the path of the backplane command, which TestMain builds.
@@ -21,6 +23,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	testparallel.Set("5")
 	dir, err := os.MkdirTemp("", "backplane")
 	if err != nil {
 		panic(err)

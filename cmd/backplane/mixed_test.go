@@ -17,6 +17,12 @@ import (
 // mixed runs a script of examples/mixed with Node.js until the test ends.
 func mixed(t *testing.T, database, script string, args ...string) (*transcript, *exec.Cmd) {
 	t.Helper()
+	return runNode(t, database, append([]string{filepath.Join("..", "..", "examples", "mixed", script)}, args...)...)
+}
+
+// runNode runs Node.js until the test ends.
+func runNode(t *testing.T, database string, args ...string) (*transcript, *exec.Cmd) {
+	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Skip("Node.js is not installed: ", err)
@@ -25,7 +31,7 @@ func mixed(t *testing.T, database, script string, args ...string) (*transcript, 
 	if modules == "" {
 		t.Skip(nodejs.EnvModules + ", the path of a node_modules folder, is not set")
 	}
-	cmd := exec.Command(node, append([]string{filepath.Join("..", "..", "examples", "mixed", script)}, args...)...)
+	cmd := exec.Command(node, args...)
 	cmd.Env = append(os.Environ(), "NODE_PATH="+modules, "DATABASE_URL="+database, "PORT=0")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -38,7 +44,7 @@ func mixed(t *testing.T, database, script string, args ...string) (*transcript, 
 		written.drain()
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("%s wrote:\n%s%s", script, written, stderr.String())
+			t.Logf("%s wrote:\n%s%s", args[0], written, stderr.String())
 		}
 	})
 	return written, cmd

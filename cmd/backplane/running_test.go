@@ -93,6 +93,18 @@ func (tr *transcript) link(t *testing.T, prefix string) string {
 // start starts a demo or a server, and waits until it has printed its links. It is stopped when the test ends.
 func start(t *testing.T, args ...string) *running {
 	t.Helper()
+	r := startUntil(t, "", args...)
+	r.stdout.await(t, "Ctrl-C stops the ")
+	for _, link := range pageLink.FindAllString(r.stdout.String(), -1) {
+		r.links = append(r.links, strings.TrimSuffix(link, "/"))
+	}
+	return r
+}
+
+// startUntil starts a command that runs until it is stopped, and waits until it has written a remark to the standard
+// error. It is stopped when the test ends.
+func startUntil(t *testing.T, remark string, args ...string) *running {
+	t.Helper()
 	r := &running{t: t, cmd: command(context.Background(), args...)}
 	var err error
 	r.stdin, err = r.cmd.StdinPipe()
@@ -108,10 +120,7 @@ func start(t *testing.T, args ...string) *running {
 			r.interrupt()
 		}
 	})
-	r.stdout.await(t, "Ctrl-C stops the ")
-	for _, link := range pageLink.FindAllString(r.stdout.String(), -1) {
-		r.links = append(r.links, strings.TrimSuffix(link, "/"))
-	}
+	r.stderr.await(t, remark)
 	return r
 }
 
@@ -141,6 +150,17 @@ func (r *running) end(signal os.Signal) {
 	close(ended)
 	require.NoError(r.t, err, "%s\n%s", r.stdout, r.stderr)
 	require.NotContains(r.t, r.stdout.String()+r.stderr.String(), "interrupted")
+}
+
+// kill ends it with SIGKILL.
+func (r *running) kill() {
+	r.t.Helper()
+	r.stopped = true
+	require.NoError(r.t, r.cmd.Process.Kill())
+	for _, tr := range []*transcript{r.stdout, r.stderr} {
+		tr.drain()
+	}
+	_ = r.cmd.Wait() // says that it was killed
 }
 
 // drain waits until all output is read: exec.Cmd.Wait must not be called before.

@@ -21,7 +21,7 @@ func TestSchema(t *testing.T) {
 		{nil, `CREATE TABLE IF NOT EXISTS "socket_io_attachments"` + columns},
 		{[]string{"up", "--table", "s.T"}, `CREATE TABLE IF NOT EXISTS "s"."T"` + columns},
 		{[]string{"--table", "t", "--role", "app"}, `CREATE TABLE IF NOT EXISTS "t"` + columns + `
-GRANT SELECT (id, created_at, payload), INSERT (payload), DELETE ON "t" TO "app";
+GRANT SELECT (id, created_at, payload), INSERT (created_at, payload), DELETE ON "t" TO "app";
 GRANT USAGE ON SEQUENCE "t_id_seq" TO "app";
 `},
 		{[]string{"down"}, `DROP TABLE IF EXISTS "socket_io_attachments";` + "\n"},

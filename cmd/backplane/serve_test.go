@@ -49,6 +49,15 @@ func TestServeOnAPathForAnOrigin(t *testing.T) {
 	require.Error(t, err)
 }
 
+func TestServeClientsOfVersion2(t *testing.T) {
+	t.Parallel()
+	for flags, want := range map[string]string{"--compress": `{"code":5,`, "--allow-eio3": `118:0{"sid":`} {
+		r := start(t, "serve", "--addr", "127.0.0.1:0", flags)
+		_, open := fetch(t, r.links[0]+"/socket.io/?EIO=3&transport=polling")
+		require.True(t, strings.HasPrefix(open, want), open)
+	}
+}
+
 // Process managers and containers stop a server with SIGTERM.
 func TestServeDisconnectsItsClientsWhenItIsStopped(t *testing.T) {
 	t.Parallel()

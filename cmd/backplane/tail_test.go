@@ -47,7 +47,7 @@ func (w *world) tail(args ...string) *tailing {
 		tl.lines <- m
 	}, func() { close(tl.lines) })
 	go scan(stderr, func(line string) { tl.stderr <- line }, func() { close(tl.stderr) })
-	require.Contains(w.t, receive(w, tl.stderr), "listening to socket.io#/chat")
+	require.Contains(w.t, receive(w, tl.stderr), "listening to ")
 	return tl
 }
 

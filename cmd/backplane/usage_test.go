@@ -3,6 +3,7 @@ package main_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,9 @@ var clusterCommands = [][]string{
 	{"join", "room", "--all"}, {"leave", "room", "--all"}, {"disconnect", "--all"}, {"disconnect", "--socket", "id"},
 	{"nodes"}, {"sockets"}, {"rooms"}, {"tail"}, {"doctor"},
 }
+
+// connectingCommands are those and the bridge command, which connects to two clusters.
+var connectingCommands = append(slices.Clone(clusterCommands), []string{"bridge"})
 
 // nowhere is a valid URL with no server behind it.
 const nowhere = "--postgres=postgres://u@127.0.0.1:1/x?sslmode=disable"
@@ -32,7 +36,7 @@ func requireUsage(t *testing.T, want string, args ...string) {
 func TestFlagsThatAllCommandsRefuse(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("n", 60)
-	for _, command := range clusterCommands {
+	for _, command := range connectingCommands {
 		with := func(flags ...string) []string { return append(append([]string{}, command...), flags...) }
 		requireUsage(t, "not defined: --colour", with("--colour")...)
 		requireUsage(t, "flag needs a value: --timeout", with("--timeout")...)
@@ -102,6 +106,9 @@ func TestArgumentsThatACommandRefuses(t *testing.T) {
 		{"there is no --type X: it must be one of INITIAL_HEARTBEAT, HEARTBEAT, BROADCAST",
 			[]string{"tail", "--type", "X"}},
 		{"--count must not be negative", []string{"tail", "--count", "-1"}},
+		{"--report must not be negative", []string{"bridge", "--report", "-1s"}},
+		{"--legacy-prefix is empty", []string{"bridge", "--legacy-prefix", ""}},
+		{"--legacy-postgres must be a URL", []string{"bridge", "--legacy-postgres", "localhost"}},
 	} {
 		requireUsage(t, c.want, append(c.args, nowhere)...)
 	}
@@ -110,7 +117,7 @@ func TestArgumentsThatACommandRefuses(t *testing.T) {
 func TestCommandsWithoutADatabase(t *testing.T) {
 	t.Parallel()
 	dead := closedPort(t)
-	for _, args := range clusterCommands {
+	for _, args := range connectingCommands {
 		cmd := command(t.Context(), args...)
 		cmd.Env = append(cmd.Env, "DATABASE_URL=")
 		out, err := cmd.CombinedOutput()

@@ -13,6 +13,7 @@ import (
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 	"github.com/backplane-go/backplane/internal/pgtest"
+	"github.com/backplane-go/backplane/internal/redistest"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 )
 
@@ -24,7 +25,7 @@ const pause = 20 * time.Millisecond
 
 var drivers = []string{"pgx", "pq"}
 
-// world is a database with a Node.js node and a Go node, which are peers in the namespace /chat.
+// world is a database or Redis server with a Node.js node and a Go node, which are peers in the namespace /chat.
 type world struct {
 	t    *testing.T
 	ctx  context.Context
@@ -34,6 +35,11 @@ type world struct {
 	ours *backplane.Namespace // the Go node's
 
 	registry *backplane.Registry
+	cluster  *backplane.Cluster // the Go node's
+	flags    []string           // that all commands need
+
+	engine string            // flag for url; "": --postgres
+	redis  *redistest.Server // nil on PostgreSQL
 }
 
 func newWorld(t *testing.T) *world {
@@ -49,6 +55,7 @@ func newWorld(t *testing.T) *world {
 	cluster, err := backplane.Open(ctx, backplane.Config{Bus: pgxdriver.New(pool)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, cluster.Close(context.Background())) })
+	w.cluster = cluster
 	w.ours, err = cluster.Namespace(ctx, "/chat", w.registry)
 	require.NoError(t, err)
 
@@ -70,7 +77,11 @@ func answer(args backplane.Args, reply func(backplane.Value)) {
 
 // args returns the arguments of a command, with the flags for the world's database and namespace.
 func (w *world) args(args ...string) []string {
-	return slices.Insert(slices.Clone(args), 1, "--postgres", w.url, "--nsp", "/chat")
+	engine := w.engine
+	if engine == "" {
+		engine = "--postgres"
+	}
+	return slices.Insert(slices.Clone(args), 1, append([]string{engine, w.url, "--nsp", "/chat"}, w.flags...)...)
 }
 
 // run runs a command in the world's namespace. The command must succeed.

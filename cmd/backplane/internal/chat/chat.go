@@ -38,6 +38,11 @@ type Config struct {
 	URL string
 	// Bus describes what the cluster communicates over.
 	Bus string
+	// Apart: servers cannot send each other reports and requests. The chat then knows only this node's clients.
+	Apart bool
+	// Unnamed: the peers of a server are numbers and not uids, so only those with this chat, which report theirs, are
+	// known.
+	Unnamed bool
 	// PollTime is how long a question waits for answers. Default: 20 s.
 	PollTime time.Duration
 }
@@ -81,6 +86,14 @@ func (c *Chat) accept(s *socketio.Socket) {
 	s.On("rename", p.rename)
 	s.OnDisconnect(func(string) { c.overview.clientsChanged() })
 	c.overview.clientsChanged()
+}
+
+// known returns the part of a target that the chat can send requests to.
+func (c *Chat) known(to backplane.Target) backplane.Target {
+	if c.config.Apart {
+		return to.Local()
+	}
+	return to
 }
 
 // to targets the clients in a room, or all clients if room is empty.

@@ -39,6 +39,15 @@ type report struct {
 	Changed bool `json:"changed,omitempty"`
 }
 
+// heard is a report and when it came.
+type heard struct {
+	report
+	at time.Time
+}
+
+// forgetAfter is the time after which a node that has sent no report is forgotten, if its uid is no peer's.
+const forgetAfter = 4 * time.Second
+
 // overview collects what the diagram of the page shows.
 type overview struct {
 	io      *socketio.Server
@@ -47,14 +56,14 @@ type overview struct {
 	own     chan struct{} // signals a change of this node, which is reported to the others
 	any     chan struct{} // signals a change of any node, which is shown to the clients
 
-	mu    sync.Mutex        // guards the fields below
-	nodes map[string]report // the last report of each other node, by uid
+	mu    sync.Mutex       // guards the fields below
+	nodes map[string]heard // the last report of each other node, by uid
 	rate  float64
 }
 
 func newOverview(io *socketio.Server, config Config) *overview {
 	return &overview{
-		io: io, config: config, nodes: make(map[string]report),
+		io: io, config: config, nodes: make(map[string]heard),
 		own: make(chan struct{}, 1), any: make(chan struct{}, 1),
 	}
 }
@@ -106,7 +115,7 @@ func (o *overview) sendReports(ctx context.Context) {
 		if len(r.Got) > 0 {
 			o.showDeliveries(r)
 		}
-		if changed || due || len(r.Got) > 0 {
+		if !o.config.Apart && (changed || due || len(r.Got) > 0) {
 			_ = o.io.Timeout(requestTimeout).ServerSideEmit(ctx, "node", r) // the next report follows soon
 		}
 	}
@@ -136,7 +145,7 @@ func (o *overview) receiveReport(r report) {
 	o.mu.Lock()
 	_, known := o.nodes[r.UID]
 	if known || len(o.nodes) < maxNodes {
-		o.nodes[r.UID] = r
+		o.nodes[r.UID] = heard{r, time.Now()}
 	}
 	o.mu.Unlock()
 	if len(r.Got) > 0 {
@@ -207,7 +216,11 @@ func (o *overview) showCluster(ctx context.Context) {
 		Sockets []client `json:"sockets"`
 		More    int      `json:"more"` // clients that are not listed
 	}
-	sockets, err := o.io.Timeout(requestTimeout).FetchSockets(ctx)
+	all := o.io.Timeout(requestTimeout)
+	if o.config.Apart {
+		all = all.Local()
+	}
+	sockets, err := all.FetchSockets(ctx)
 	if ctx.Err() != nil || err != nil && sockets == nil {
 		return
 	}
@@ -252,6 +265,15 @@ func (o *overview) present(counts map[string]int) []node {
 	peers := o.io.Peers()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.config.Unnamed {
+		peers = peers[:0]
+		for uid, r := range o.nodes {
+			if time.Since(r.at) < forgetAfter {
+				peers = append(peers, uid)
+			}
+		}
+		slices.Sort(peers)
+	}
 	for uid := range o.nodes {
 		if !slices.Contains(peers, uid) {
 			delete(o.nodes, uid)
@@ -261,6 +283,9 @@ func (o *overview) present(counts map[string]int) []node {
 	for _, uid := range peers[:min(len(peers), maxNodes)] {
 		r := o.nodes[uid]
 		nodes = append(nodes, node{uid, r.Name, r.URL, counts[uid], r.Rate})
+	}
+	if others := counts[""]; others > 0 { // of servers that do not name themselves
+		nodes = append(nodes, node{Name: "Node.js", Sockets: others})
 	}
 	return nodes
 }

@@ -27,6 +27,13 @@ type person struct {
 	Name string `json:"name"`
 }
 
+// DecodeData restores the data of a client that comes from another node.
+func DecodeData(data backplane.Value) (any, error) {
+	var p person
+	err := data.Decode(&p)
+	return p, err
+}
+
 // envelope is added to everything that a client sends to others.
 type envelope struct {
 	From string  `json:"from"`

@@ -52,7 +52,7 @@ func (p *participant) ask(ctx context.Context, in struct {
 		to = p.socket.To(room)
 	}
 	// In a goroutine, so that the client's other events are handled meanwhile. ctx ends when the client disconnects.
-	p.chat.polls.Go(func() { p.collect(ctx, to.Timeout(timeout), q, ack) })
+	p.chat.polls.Go(func() { p.collect(ctx, p.chat.known(to).Timeout(timeout), q, ack) })
 	return nil
 }
 

@@ -28,6 +28,15 @@ func FlagValues(fs *pflag.FlagSet, name string, values ...string) {
 	annotate(fs, name, flagValues, values...)
 }
 
+// CopyValues sets the completion of a flag as it is in the annotations of another one.
+func CopyValues(fs *pflag.FlagSet, name string, annotations map[string][]string) {
+	for _, key := range []string{flagValues, flagFile} {
+		if values := annotations[key]; values != nil {
+			annotate(fs, name, key, values...)
+		}
+	}
+}
+
 // FlagFile makes the shell complete names of files for a flag.
 func FlagFile(fs *pflag.FlagSet, name string) { annotate(fs, name, flagFile, "") }
 

@@ -16,6 +16,7 @@ type clients struct {
 	fs         *pflag.FlagSet
 	to         *target
 	wait       *waitFlags
+	keep       *keepFlags
 	connection *connect.Flags
 
 	socket    string
@@ -27,6 +28,7 @@ func bindClients(fs *pflag.FlagSet) *clients {
 	fs.StringVar(&c.socket, "socket", "", "select the client with this `ID`, and wait for its node")
 	fs.BoolVar(&c.all, "all", false, "select all clients of the namespace")
 	c.wait = bindWait(fs)
+	c.keep = bindKeep(fs)
 	fs.BoolVar(&c.json, "json", false, "print the result as one JSON object")
 	c.connection = connect.BindCluster(fs)
 	return c
@@ -36,13 +38,21 @@ func bindClients(fs *pflag.FlagSet) *clients {
 const clientsHelp = `
 Select the clients with --room, --except, --socket or --all. Without --socket
 the command sends as an emitter, which gets no answer. With --socket it waits
-for the node of the client, and fails if no node has the client.` + "\n" + tempNodeHelp
+for the node of the client, and fails if no node has the client. In the legacy
+dialect only --socket works.` + "\n" + tempNodeHelp
 
 func (c *clients) check() error {
 	if err := c.to.check(c.connection); err != nil {
 		return err
 	}
-	if err := c.wait.check(); err != nil {
+	if err := c.wait.check(c.connection); err != nil {
+		return err
+	}
+	unkept := ""
+	if c.fs.Changed("socket") {
+		unkept = "a request to one client is not kept: omit --socket"
+	}
+	if err := c.keep.check(c.connection, unkept); err != nil {
 		return err
 	}
 	targeted := len(c.to.rooms)+len(c.to.except) > 0
@@ -51,12 +61,14 @@ func (c *clients) check() error {
 		return &cli.UsageError{Reason: "--socket selects one client: omit --room, --except and --all"}
 	case one:
 		return checkNames("--socket", []string{c.socket})
+	case c.connection.Legacy():
+		return c.connection.Unsupported("a change of several clients", "use --socket, which selects one client")
 	case c.all && len(c.to.rooms) > 0:
 		return &cli.UsageError{Reason: "--all selects all clients: omit --room"}
 	case !c.all && !targeted:
 		return &cli.UsageError{Reason: "no clients selected: give --room, --except, --socket or --all"}
 	}
-	return c.wait.requires(c.fs, "--socket")
+	return c.wait.requires("--socket")
 }
 
 // action is what a command does to clients.
@@ -75,7 +87,7 @@ func (c *clients) run(ctx context.Context, t *cli.Terminal, a action) error {
 	}
 	done := "sent to " + c.to.String()
 	if c.socket == "" {
-		if err := sendAsEmitter(ctx, c.connection, c.to, a.many); err != nil {
+		if err := sendAsEmitter(ctx, c.connection, c.to, c.keep, a.many); err != nil {
 			return err
 		}
 	} else {

@@ -20,7 +20,8 @@ Disconnects clients from a namespace, on whichever node they are connected. With
 	Examples: `
 backplane disconnect --nsp /chat --room banned
 backplane disconnect --all --except staff --close
-backplane disconnect --socket KQ7FLJvVgJe4Xy8PAAAB`,
+backplane disconnect --socket KQ7FLJvVgJe4Xy8PAAAB
+backplane disconnect --dialect legacy --socket KQ7FLJvVgJe4Xy8PAAAB`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		closing := fs.Bool("close", false, "also close the connections")
 		c := bindClients(fs)

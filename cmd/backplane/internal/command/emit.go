@@ -24,11 +24,16 @@ in some rooms, on whichever node they are connected. An ARGUMENT is JSON; text
 that is not JSON is a string.
 
 The command sends as an emitter, which gets no answer. With --ack it waits for
-the acknowledgements of all clients and prints them.` + "\n" + tempNodeHelp,
+the acknowledgements of all clients and prints them. In a cluster with a log,
+--log keeps the event, so that nodes and clients that miss it get it later.` + "\n" + tempNodeHelp,
 	Examples: `
 backplane emit news '{"a":1}' '[1,2]' hello
 backplane emit --nsp /chat --room r1 --room r2 --except r3 news
 backplane emit --room r1 picture --binary cat.png
+backplane emit --log --room r1 news '{"a":1}'
+backplane emit --dialect legacy --prefix chat news
+backplane emit --redis redis://localhost:6379 --dialect classic news
+backplane emit --redis redis://localhost:6379 --dialect sharded news
 backplane emit --ack --timeout 10s 'ready?'
 backplane emit temperature -- -5`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
@@ -38,6 +43,7 @@ backplane emit temperature -- -5`,
 			"compress the event on its way to clients; --compress=false: do not (default: the server decides)")
 		fs.BoolVar(&e.ack, "ack", false, "wait for the acknowledgements of the clients")
 		e.wait = bindWait(fs)
+		e.keep = bindKeep(fs)
 		fs.BoolVar(&e.json, "json", false, "print the result as one JSON object")
 		e.connection = connect.BindCluster(fs)
 		return e.run
@@ -49,6 +55,7 @@ type emit struct {
 	to         *target
 	event      *eventFlags
 	wait       *waitFlags
+	keep       *keepFlags
 	connection *connect.Flags
 
 	volatile, compress, ack, json bool
@@ -58,13 +65,19 @@ func (e *emit) run(ctx context.Context, t *cli.Terminal, args []string) error {
 	if err := e.to.check(e.connection); err != nil {
 		return err
 	}
-	if err := e.wait.check(); err != nil {
+	if err := e.wait.check(e.connection); err != nil {
 		return err
 	}
+	if e.ack && e.connection.Legacy() {
+		return e.connection.Unsupported("--ack", "")
+	}
 	if !e.ack {
-		if err := e.wait.requires(e.fs, "--ack"); err != nil {
+		if err := e.wait.requires("--ack"); err != nil {
 			return err
 		}
+	}
+	if err := e.keep.check(e.connection, e.unkept()); err != nil {
+		return err
 	}
 	event, err := e.event.read(t.In, args[0], args[1:])
 	if err != nil {
@@ -73,7 +86,7 @@ func (e *emit) run(ctx context.Context, t *cli.Terminal, args []string) error {
 	if e.ack {
 		return e.emitWithAck(ctx, t, event)
 	}
-	if err := sendAsEmitter(ctx, e.connection, e.to, func(to emitter.Target) error {
+	if err := sendAsEmitter(ctx, e.connection, e.to, e.keep, func(to emitter.Target) error {
 		if e.volatile {
 			to = to.Volatile()
 		}
@@ -84,7 +97,21 @@ func (e *emit) run(ctx context.Context, t *cli.Terminal, args []string) error {
 	}); err != nil {
 		return err
 	}
+	if e.connection.Legacy() && len(e.to.except) > 0 {
+		t.Note("Node.js's servers exclude only clients whose id --except names, not clients in a room")
+	}
 	return e.printSent(t, event)
+}
+
+// unkept says why a log keeps no such event. It is empty if it does.
+func (e *emit) unkept() string {
+	switch {
+	case e.ack:
+		return "no log keeps events with acknowledgements: omit --ack"
+	case e.volatile:
+		return "no log keeps volatile events: omit --volatile"
+	}
+	return ""
 }
 
 // sent describes an event that was sent, in JSON.

@@ -14,13 +14,15 @@ import (
 var Join = membershipCommand("join", emitter.Target.SocketsJoin, (*tempNode).RemoteJoin, `
 backplane join news --all
 backplane join --nsp /chat --room r1 --except r2 vip
-backplane join --socket KQ7FLJvVgJe4Xy8PAAAB vip gold`)
+backplane join --socket KQ7FLJvVgJe4Xy8PAAAB vip gold
+backplane join --dialect legacy --socket KQ7FLJvVgJe4Xy8PAAAB vip`)
 
 // Leave is the leave command. It makes clients leave rooms.
 var Leave = membershipCommand("leave", emitter.Target.SocketsLeave, (*tempNode).RemoteLeave, `
 backplane leave news --all
 backplane leave --nsp /chat --room r1 vip
-backplane leave --socket KQ7FLJvVgJe4Xy8PAAAB vip`)
+backplane leave --socket KQ7FLJvVgJe4Xy8PAAAB vip
+backplane leave --dialect legacy --socket KQ7FLJvVgJe4Xy8PAAAB vip`)
 
 // membershipCommand returns a command that changes the rooms of clients: of many with an emitter, or of one with a
 // node.

@@ -22,15 +22,24 @@ type outcome struct {
 // outcome returns the outcome of a request that returned err. If its error is not nil, the command fails with it
 // after it has printed the answers.
 func (n *tempNode) outcome(err error) (outcome, error) {
-	o := outcome{Nodes: len(n.peers), Missing: []string{}, Left: []string{}}
 	var partial *backplane.PartialError
+	incomplete := errors.As(err, &partial)
+	if n.counts { // the request may have shown that some nodes are none of this namespace
+		n.peers = n.Peers()
+		if incomplete {
+			n.peers = append(n.peers, partial.Left...)
+		}
+	}
+	o := outcome{Nodes: len(n.peers), Missing: []string{}, Left: []string{}}
 	switch {
-	case errors.As(err, &partial):
+	case incomplete:
 		o.Missing = append(o.Missing, partial.Missing...)
 		o.Left = append(o.Left, partial.Left...)
 		return o, n.explain(partial)
+	case o.Nodes == 0 && n.counts:
+		return o, fmt.Errorf("there is no node of %s: check the server, --nsp and --prefix", n.Name())
 	case o.Nodes == 0:
-		return o, fmt.Errorf("no node of %s answered: check the database, --nsp and --prefix, or increase --settle",
+		return o, fmt.Errorf("no node of %s answered: check the server, --nsp and --prefix, or increase --settle",
 			n.Name())
 	case err != nil:
 		return o, n.server.Explain(usage(err))

@@ -27,16 +27,19 @@ is not JSON is a string.
 
 With --no-ack the command sends as an emitter, which gets no answer. With
 --custom there is one ARGUMENT and no EVENT: it is a customRequest of the old
-socket.io-adapter-postgres.` + "\n" + tempNodeHelp,
+socket.io-adapter-postgres. The legacy dialect has no other request.` + "\n" + tempNodeHelp,
 	Examples: `
 backplane request stats
 backplane request --nsp /chat reload '{"what":"config"}' --no-ack
-backplane request --custom '"uptime"' --json`,
+backplane request --custom '"uptime"' --json
+backplane request --dialect legacy --custom '"uptime"'
+backplane request --redis redis://localhost:6379 --dialect classic stats`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
-		r := request{fs: fs, to: bindNamespace(fs), event: bindEvent(fs)}
+		r := request{to: bindNamespace(fs), event: bindEvent(fs)}
 		fs.BoolVar(&r.noAck, "no-ack", false, "do not request answers")
 		fs.BoolVar(&r.custom, "custom", false, `send the event "`+core.CustomRequestEvent+`" with one ARGUMENT`)
 		r.wait = bindWait(fs)
+		r.keep = bindKeep(fs)
 		fs.BoolVar(&r.json, "json", false, "print the result as one JSON object")
 		r.connection = connect.BindCluster(fs)
 		return r.run
@@ -44,10 +47,10 @@ backplane request --custom '"uptime"' --json`,
 }
 
 type request struct {
-	fs         *pflag.FlagSet
 	to         *target
 	event      *eventFlags
 	wait       *waitFlags
+	keep       *keepFlags
 	connection *connect.Flags
 
 	noAck, custom, json bool
@@ -57,7 +60,17 @@ func (r *request) run(ctx context.Context, t *cli.Terminal, args []string) error
 	if err := r.to.check(r.connection); err != nil {
 		return err
 	}
-	if err := r.wait.check(); err != nil {
+	if err := r.wait.check(r.connection); err != nil {
+		return err
+	}
+	if err := r.checkLegacy(); err != nil {
+		return err
+	}
+	unkept := ""
+	if !r.noAck {
+		unkept = "no log keeps requests: give --no-ack too"
+	}
+	if err := r.keep.check(r.connection, unkept); err != nil {
 		return err
 	}
 	if r.custom {
@@ -82,6 +95,21 @@ func (r *request) run(ctx context.Context, t *cli.Terminal, args []string) error
 	return n.printAnswers(t, r.json, answers, "server", err)
 }
 
+// checkLegacy returns an error for a request that the legacy dialect does not have.
+func (r *request) checkLegacy() error {
+	switch {
+	case !r.connection.Legacy():
+		return nil
+	case !r.custom:
+		return r.connection.Unsupported("an EVENT to servers", "use --custom")
+	case r.noAck:
+		return r.connection.Unsupported("--no-ack", "servers always answer --custom")
+	case len(r.event.binary) > 0:
+		return r.connection.Unsupported("--binary", "the argument of --custom is JSON")
+	}
+	return nil
+}
+
 // send sends the event and returns the answers.
 func (r *request) send(ctx context.Context, ns *backplane.Namespace, event *event) ([]codec.Value, error) {
 	if r.custom {
@@ -92,10 +120,10 @@ func (r *request) send(ctx context.Context, ns *backplane.Namespace, event *even
 
 // sendOnly sends the event without requesting answers.
 func (r *request) sendOnly(ctx context.Context, t *cli.Terminal, event *event) error {
-	if err := r.wait.requires(r.fs, "answers: omit it, or omit --no-ack"); err != nil {
+	if err := r.wait.requires("answers: omit it, or omit --no-ack"); err != nil {
 		return err
 	}
-	if err := sendAsEmitter(ctx, r.connection, r.to, func(to emitter.Target) error {
+	if err := sendAsEmitter(ctx, r.connection, r.to, r.keep, func(to emitter.Target) error {
 		return to.ServerSideEmit(ctx, event.name, event.args...)
 	}); err != nil {
 		return err

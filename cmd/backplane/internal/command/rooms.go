@@ -21,10 +21,14 @@ var Rooms = cli.Command{
 Lists the rooms of a namespace, with the number of clients in each and the
 number of nodes that these clients are connected to. It omits each client's own
 room, whose name is the id of the client, unless --all is given. With --room,
---except or --socket it lists only the rooms of the selected clients.` + "\n" + tempNodeHelp,
+--except or --socket it lists only the rooms of the selected clients. In the
+legacy dialect it lists only the names of the rooms: all, or those of --socket.
+In the classic dialect it does not know on how many of Node.js's servers the
+clients are.` + "\n" + tempNodeHelp,
 	Examples: `
 backplane rooms --nsp /chat
 backplane rooms --socket KQ7FLJvVgJe4Xy8PAAAB
+backplane rooms --dialect legacy --nsp /chat
 backplane rooms --json | jq -r '.rooms[] | select(.clients > 100).room'`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		r := rooms{fs: fs, to: bindTarget(fs, "list the rooms of clients")}
@@ -50,8 +54,9 @@ type rooms struct {
 // room is a room, in JSON.
 type room struct {
 	Room    string `json:"room"`
-	Clients int    `json:"clients"`
-	Nodes   int    `json:"nodes"`
+	Clients int    `json:"clients,omitempty"` // 0: not known
+	Nodes   int    `json:"nodes,omitempty"`
+	unnamed bool   // some of its clients are on nodes that are not known
 }
 
 func (r *rooms) run(ctx context.Context, t *cli.Terminal, _ []string) error {
@@ -63,6 +68,9 @@ func (r *rooms) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 			return err
 		}
 		r.to.rooms = []string{r.socket}
+	}
+	if r.connection.Legacy() {
+		return r.listNames(ctx, t)
 	}
 	found, o, err := fetch(ctx, r.connection, r.to, r.wait)
 	if found == nil {
@@ -87,7 +95,11 @@ func (r *rooms) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	}
 	rows := make([][]string, 0, len(listed))
 	for _, l := range listed {
-		rows = append(rows, []string{fmt.Sprint(l.Clients), fmt.Sprint(l.Nodes), l.Room})
+		nodes := fmt.Sprint(l.Nodes)
+		if l.unnamed {
+			nodes = "?"
+		}
+		rows = append(rows, []string{fmt.Sprint(l.Clients), nodes, l.Room})
 	}
 	t.Table([]string{"CLIENTS", "NODES", "ROOM"}, rows)
 	if err == nil {
@@ -111,6 +123,7 @@ func (r *rooms) count(found []socket, own map[string]bool) []room {
 				counted[name] = c
 			}
 			c.Clients++
+			c.unnamed = c.unnamed || s.Node == ""
 			if last, known := lastNode[name]; !known || last != s.Node {
 				c.Nodes++
 				lastNode[name] = s.Node
@@ -119,6 +132,9 @@ func (r *rooms) count(found []socket, own map[string]bool) []room {
 	}
 	listed := make([]room, 0, len(counted))
 	for _, c := range counted {
+		if c.unnamed {
+			c.Nodes = 0
+		}
 		listed = append(listed, *c)
 	}
 	slices.SortFunc(listed, func(a, b room) int { return cmp.Compare(a.Room, b.Room) })

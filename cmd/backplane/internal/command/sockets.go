@@ -22,10 +22,14 @@ var Sockets = cli.Command{
 	Help: `
 Lists the clients of a namespace, or the clients in some rooms, with the node
 that each is connected to. It omits each client's own room, whose name is the
-id of the client. --json prints all rooms and the complete handshake.` + "\n" + tempNodeHelp,
+id of the client. --json prints all rooms and the complete handshake. In the
+legacy dialect it lists only the ids. In the classic dialect the node of clients
+of Node.js's servers is not known.` + "\n" + tempNodeHelp,
 	Examples: `
 backplane sockets
 backplane sockets --nsp /chat --room r1 --except r2 --long
+backplane sockets --dialect legacy --room r1
+backplane sockets --redis redis://localhost:6379 --dialect classic
 backplane sockets --json | jq -r '.sockets[].id'`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		s := sockets{to: bindTarget(fs, "list clients")}
@@ -48,13 +52,16 @@ type sockets struct {
 // socket is a client, in JSON.
 type socket struct {
 	ID        string               `json:"id"`
-	Node      string               `json:"node"`
+	Node      string               `json:"node"` // empty: its server does not say so
 	Rooms     []string             `json:"rooms"`
 	Handshake *backplane.Handshake `json:"handshake"` // null if its node has not sent it
 	Data      userdata.Value       `json:"data"`
 }
 
 func (s *sockets) run(ctx context.Context, t *cli.Terminal, _ []string) error {
+	if s.connection.Legacy() {
+		return s.listIDs(ctx, t)
+	}
 	found, o, err := fetch(ctx, s.connection, s.to, s.wait)
 	if found == nil {
 		return err
@@ -81,7 +88,7 @@ func fetch(ctx context.Context, connection *connect.Flags, to *target, w *waitFl
 	if err := to.check(connection); err != nil {
 		return nil, outcome{}, err
 	}
-	if err := w.check(); err != nil {
+	if err := w.check(connection); err != nil {
 		return nil, outcome{}, err
 	}
 	n, err := joinCluster(ctx, connection, to, w)
@@ -114,6 +121,9 @@ func (s *sockets) table(t *cli.Terminal, found []socket) {
 	own := ids(found)
 	for _, f := range found {
 		address, connected := "", ""
+		if f.Node == "" {
+			f.Node = "?"
+		}
 		if f.Handshake != nil {
 			address, connected = f.Handshake.Address, f.Handshake.IssuedAt().Format(time.DateTime)
 		}

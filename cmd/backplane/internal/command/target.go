@@ -5,7 +5,9 @@
 //
 //   - emit.go, request.go: the commands that send events
 //   - membership.go, disconnect.go: the commands that change clients; clients.go has what they share
-//   - sockets.go, rooms.go: the commands that list clients and rooms
+//   - sockets.go, rooms.go: the commands that list clients and rooms; names.go: the same in a dialect that has
+//     only their names
+//   - log.go: the command that shows the log; logstate.go: what it prints
 //   - schema.go: the command that prints SQL
 //   - target.go, event.go: the flags for the target and the arguments of an event
 //   - emitter.go, tempnode.go: the two ways to send
@@ -24,9 +26,6 @@ import (
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
 	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/internal/wire"
-	"github.com/backplane-go/backplane/postgres"
-	"github.com/backplane-go/backplane/transport"
 )
 
 // target selects clients by the flags of a command.
@@ -70,11 +69,7 @@ func (to *target) check(flags *connect.Flags) error {
 	if !strings.HasPrefix(to.nsp, "/") {
 		to.nsp = "/" + to.nsp
 	}
-	limits := transport.Limits{Channel: postgres.MaxName}
-	if err := wire.CheckPrefix(flags.Prefix, limits); err != nil {
-		return usage(err)
-	}
-	if _, err := wire.Channel(flags.Prefix, to.nsp, limits); err != nil {
+	if _, err := flags.Channels(to.nsp); err != nil {
 		return usage(err)
 	}
 	return errors.Join(checkNames("--room", to.rooms), checkNames("--except", to.except))
@@ -112,7 +107,9 @@ func usage(err error) error {
 	var event *backplane.ReservedEventError
 	var config *backplane.ConfigError
 	var encode *codec.EncodeError
-	if errors.As(err, &name) || errors.As(err, &event) || errors.As(err, &config) || errors.As(err, &encode) {
+	var unsupported *backplane.UnsupportedError
+	if errors.As(err, &name) || errors.As(err, &event) || errors.As(err, &config) || errors.As(err, &encode) ||
+		errors.As(err, &unsupported) {
 		return &cli.UsageError{Reason: trimmed(err)}
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/lag"
 )
 
 // tempNodeHelp is the part of the help that describes the temporary node.
@@ -20,12 +21,13 @@ new node has done so for --settle, or, with --nodes, until that many are known.`
 
 // waitFlags are the flags about the wait for the other nodes.
 type waitFlags struct {
+	fs     *pflag.FlagSet
 	settle time.Duration
 	nodes  int
 }
 
 func bindWait(fs *pflag.FlagSet) *waitFlags {
-	w := new(waitFlags)
+	w := &waitFlags{fs: fs}
 	fs.DurationVar(&w.settle, "settle", 500*time.Millisecond,
 		"go on when no other node has announced itself for this `TIME`")
 	fs.IntVar(&w.nodes, "nodes", 0, "go on when `N` other nodes are known; fail if there are fewer within --timeout")
@@ -33,17 +35,19 @@ func bindWait(fs *pflag.FlagSet) *waitFlags {
 }
 
 // requires returns an error if one of the flags is set. They have no effect without the flag with this name.
-func (w *waitFlags) requires(fs *pflag.FlagSet, flag string) error {
+func (w *waitFlags) requires(flag string) error {
 	for _, name := range []string{"nodes", "settle"} {
-		if fs.Changed(name) {
+		if w.fs.Changed(name) {
 			return &cli.UsageError{Reason: "--" + name + " requires " + flag}
 		}
 	}
 	return nil
 }
 
-func (w *waitFlags) check() error {
+func (w *waitFlags) check(flags *connect.Flags) error {
 	switch {
+	case flags.Counts() && w.fs.Changed("settle"):
+		return flags.Needless("settle", "counts the nodes at once")
 	case w.settle <= 0:
 		return &cli.UsageError{Reason: "--settle must be more than 0"}
 	case w.nodes < 0:
@@ -55,9 +59,10 @@ func (w *waitFlags) check() error {
 // tempNode is a node without clients that belongs to the cluster while a command runs.
 type tempNode struct {
 	*backplane.Namespace
-	server  *connect.Server
+	server  connect.Server
 	cluster *backplane.Cluster
 	timeout time.Duration
+	counts  bool     // the dialect counts nodes, so that Peers is right at once
 	wanted  int      // expected number of other nodes, 0: unknown
 	peers   []string // the other nodes, when the command sends its request
 }
@@ -74,7 +79,8 @@ func joinCluster(ctx context.Context, flags *connect.Flags, to *target, w *waitF
 	}
 	joined := make(chan struct{}, 1)
 	cluster, err := backplane.Open(ctx, backplane.Config{
-		Bus: server.Driver(), Codec: flags.Codec(), ChannelPrefix: flags.Prefix, Secret: secret,
+		Bus: server.Driver(), Codec: flags.Codec(), Dialect: flags.Dialect(), ChannelPrefix: flags.Prefix,
+		Secret: secret, Log: flags.JoinLog(ctx, server, to.nsp),
 		RequestTimeout: flags.Timeout, PublishTimeout: flags.Timeout,
 		Trace: backplane.Trace{PeerJoined: func(string, string) {
 			select {
@@ -87,7 +93,7 @@ func joinCluster(ctx context.Context, flags *connect.Flags, to *target, w *waitF
 		defer server.Close()
 		return nil, server.Explain(usage(err))
 	}
-	n := &tempNode{server: server, cluster: cluster, timeout: flags.Timeout, wanted: w.nodes}
+	n := &tempNode{server: server, cluster: cluster, timeout: flags.Timeout, wanted: w.nodes, counts: flags.Counts()}
 	if err := n.openNamespace(ctx, to.nsp, w, joined); err != nil {
 		n.leave(ctx)
 		return nil, server.Explain(usage(err))
@@ -104,31 +110,16 @@ func (n *tempNode) openNamespace(ctx context.Context, nsp string, w *waitFlags, 
 	if n.Namespace, err = n.cluster.Namespace(opening, nsp, registry); err != nil {
 		return err
 	}
-	if w.nodes > 0 {
+	switch {
+	case w.nodes > 0:
 		waiting, cancel := context.WithTimeout(ctx, n.timeout)
 		defer cancel()
 		_ = n.WaitForPeers(waiting, w.nodes) // outcome reports missing nodes
-	} else {
-		waitUntilQuiet(ctx, w.settle, joined)
+	case !n.counts:
+		lag.WaitUntilQuiet(ctx, w.settle, joined)
 	}
 	n.peers = n.Peers()
 	return ctx.Err()
-}
-
-// waitUntilQuiet waits until there was no event for a time, or ctx ends.
-func waitUntilQuiet(ctx context.Context, quiet time.Duration, events <-chan struct{}) {
-	timer := time.NewTimer(quiet)
-	defer timer.Stop()
-	for {
-		select {
-		case <-events:
-			timer.Reset(quiet)
-		case <-timer.C:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // leaveTimeout bounds the time in which a temporary node leaves the cluster.

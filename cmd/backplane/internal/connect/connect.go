@@ -3,9 +3,16 @@
 // # Files
 //
 //   - connect.go: the flags, and what they open
-//   - server.go: a PostgreSQL server, behind one of the drivers
-//   - postgres.go: opens a server with pgx or lib/pq
-//   - explain.go: adds advice to errors
+//   - engine.go: how flags choose an engine, which carries the messages
+//   - server.go: what an engine opens; abilities.go: what only some engines can do
+//   - dialect.go: the flag --dialect, and what depends on it; sharded.go: the modes of the sharded dialect
+//   - log.go: the flags for the log of nodes
+//   - bridge.go: the flags for two clusters
+//   - memory.go: memory as an engine
+//   - postgres.go: PostgreSQL as an engine; postgresopen.go: opens a server with pgx or lib/pq;
+//     postgreslog.go: its log; postgresexplain.go: adds advice to errors
+//   - redis.go: Redis as an engine; redislog.go: its log; redisexplain.go: adds advice to errors
+//   - nats.go: NATS as an engine; natsexplain.go: adds advice to errors; natsembedded.go: a server in this process
 package connect
 
 import (
@@ -15,180 +22,113 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
-	"github.com/backplane-go/backplane/codec"
-	"github.com/backplane-go/backplane/codec/cbor"
-	"github.com/backplane-go/backplane/codec/jsonmsgpack"
 	"github.com/backplane-go/backplane/internal/wire"
-	"github.com/backplane-go/backplane/postgres"
-	"github.com/backplane-go/backplane/transport"
-	"github.com/backplane-go/backplane/transport/memory"
 )
 
 // Flags describe a bus.
 type Flags struct {
-	url    string
+	fs      *pflag.FlagSet
+	engines []engine // those that can be chosen
+	nodes   bool     // for a command that runs nodes
+	alone   bool     // for a command that runs all nodes that there need be
+
+	noDefault bool // the environment is not used
+
 	driver string
 	table  string
+	logged string // the table of the log
 	owner  string
-	codec  string
-	secret string // name of a file
+
+	redisPrefix string
+	nats        natsFlags
+
+	dialect string
+	mode    string // of the sharded dialect
+	codec   string
+	secret  string // name of a file
+
+	log *LogFlags // nil unless the command runs nodes
 
 	// Prefix is the beginning of the names of the channels.
 	Prefix string
-	// Timeout bounds each wait for the database, and each wait for answers.
+	// Timeout bounds each wait for the server, and each wait for answers.
 	Timeout time.Duration
 }
 
-// environment is the environment variable with the URL of the database. It is used if the flag --postgres is not
-// set.
-const environment = "DATABASE_URL"
+// BindNode declares the flags of a command that runs nodes. Without a URL the nodes use memory. The environment is not
+// used, because nodes write to the database: the user has to name it.
+func BindNode(fs *pflag.FlagSet) *Flags { return bindNode(fs, false) }
 
-// BindNode declares the flags of a command that runs nodes. Without --postgres the nodes use memory. The environment is
-// not used, because nodes write to the database: the user has to name it.
-func BindNode(fs *pflag.FlagSet) *Flags {
-	f := new(Flags)
-	fs.StringVar(&f.url, "postgres", "", "connect the nodes through the PostgreSQL database at `URL` "+
-		"(postgres://user:password@localhost:5432/database) instead of memory")
-	f.bindDriver(fs)
-	f.bindPrefix(fs)
-	fs.StringVar(&f.table, "table", "",
-		"`TABLE` for large payloads, which is created if it does not exist (default "+postgres.DefaultTable+")")
-	f.bindOwner(fs)
-	cli.GroupFlags(fs, "Cluster", "postgres", "driver", "prefix", "table", "table-owner")
+// BindServer declares the flags of BindNode and --dialect.
+func BindServer(fs *pflag.FlagSet) *Flags { return bindNode(fs, true) }
+
+func bindNode(fs *pflag.FlagSet, hasDialect bool) *Flags {
+	f := &Flags{fs: fs, alone: !hasDialect}
+	f.bindEngines(true, engines...)
+	if hasDialect {
+		f.bindDialect()
+	}
+	f.bindPrefix()
+	f.bindLog(fs)
 	return f
 }
 
 // BindCluster declares the flags of a command that connects to an existing cluster.
 func BindCluster(fs *pflag.FlagSet) *Flags {
-	f := new(Flags)
-	fs.StringVar(&f.url, "postgres", "", "`URL` of the cluster's database "+
-		"(postgres://user:password@localhost:5432/database; default: the environment variable "+environment+")")
-	f.bindDriver(fs)
-	f.bindPrefix(fs)
-	fs.StringVar(&f.table, "table", postgres.DefaultTable,
-		"the cluster's `TABLE` for large payloads: name or schema.name")
-	f.bindOwner(fs)
-	fs.StringVar(&f.secret, "secret-file", "",
-		"`FILE` with the secret that signs the cluster's messages; all its bytes count, including a newline at the end")
-	fs.StringVar(&f.codec, "codec", "json", "`CODEC` of the cluster: json, which Node.js uses, or cbor")
-	fs.DurationVar(&f.Timeout, "timeout", 5*time.Second,
-		"give up after this `TIME` without an answer from the database or from the nodes, for example 500ms or 1m")
-	cli.FlagValues(fs, "codec", "json", "cbor")
-	cli.GroupFlags(fs, "Connection",
-		"postgres", "driver", "prefix", "table", "table-owner", "secret-file", "codec", "timeout")
+	f := &Flags{fs: fs}
+	f.bindEngines(false, engines...)
+	f.bindDialect()
+	f.bindCommon()
 	return f
 }
 
-func (f *Flags) bindPrefix(fs *pflag.FlagSet) {
-	fs.StringVar(&f.Prefix, "prefix", "socket.io", "`PREFIX` of the cluster's channels")
+// bindCommon declares the flags that commands have whatever the engine and dialect is.
+func (f *Flags) bindCommon() {
+	f.bindPrefix()
+	f.fs.StringVar(&f.secret, "secret-file", "",
+		"`FILE` with the secret that signs the cluster's messages; all its bytes count, including a newline at the end")
+	f.fs.StringVar(&f.codec, "codec", "json", "`CODEC` of the cluster: json, which Node.js uses, or cbor")
+	f.fs.DurationVar(&f.Timeout, "timeout", 5*time.Second,
+		"give up after this `TIME` without an answer from the server or from the nodes, for example 500ms or 1m")
+	cli.FlagValues(f.fs, "codec", "json", "cbor")
+	f.group(f.fs, "secret-file", "codec", "timeout")
 }
 
-func (f *Flags) bindOwner(fs *pflag.FlagSet) {
-	fs.StringVar(&f.owner, "table-owner", "", "accept a table that this other `ROLE` owns")
+func (f *Flags) bindPrefix() {
+	f.fs.StringVar(&f.Prefix, "prefix", "socket.io", "`PREFIX` of the cluster's channels")
+	f.group(f.fs, "prefix")
 }
 
-func (f *Flags) bindDriver(fs *pflag.FlagSet) {
-	fs.StringVar(&f.driver, "driver", "", "PostgreSQL driver to use: `NAME` is pgx (the default) or pq")
-	cli.FlagValues(fs, "driver", "pgx", "pq")
-}
-
-// Backend connects the nodes of one process.
-type Backend struct {
-	// Name describes the backend without secrets. Short is a shorter description.
-	Name, Short string
-	// Bus returns a bus for another node.
-	Bus func() transport.Bus
-
-	server *Server // nil: in memory
-}
-
-// Close closes what the nodes share. Call it after all nodes are closed.
-func (b *Backend) Close() {
-	if b.server != nil {
-		b.server.Close()
-	}
-}
-
-// Explain adds advice to an error of a node, if there is advice for it.
-func (b *Backend) Explain(err error) error {
-	if b.server == nil {
-		return err
-	}
-	return b.server.Explain(err)
-}
-
-// Open returns the backend. It does no I/O: the nodes connect to the server.
-func (f *Flags) Open() (*Backend, error) {
-	switch {
-	case f.url == "" && f.driver != "":
-		return nil, &cli.UsageError{Reason: "--driver needs --postgres URL"}
-	case f.url == "" && f.table != "":
-		return nil, &cli.UsageError{Reason: "--table needs --postgres URL"}
-	case f.url == "" && f.owner != "":
-		return nil, &cli.UsageError{Reason: "--table-owner needs --postgres URL"}
-	case f.Prefix == "":
-		return nil, &cli.UsageError{Reason: "--prefix is empty: omit it for the default, socket.io"}
-	case f.url == "":
-		hub := memory.NewHub()
-		const name = "the in-memory bus"
-		return &Backend{Name: name, Short: name, Bus: func() transport.Bus { return hub }}, nil
-	}
-	server, err := f.open("--postgres", f.url, postgres.Config{Table: f.table, TableOwner: f.owner})
+// Open returns the server that nodes of this process use. The nodes connect to it: only a server inside this process is
+// started.
+func (f *Flags) Open() (Server, error) {
+	c, err := f.choose()
 	if err != nil {
 		return nil, err
 	}
-	bus := func() transport.Bus { return server.Driver() }
-	return &Backend{Name: server.Name, Short: "PostgreSQL", Bus: bus, server: server}, nil
+	if f.Prefix == "" {
+		return nil, errPrefix
+	}
+	return c.open(f, c.source, c.url)
 }
 
-// OpenCluster returns the server of an existing cluster. It does no I/O. Its drivers do not create the table.
-func (f *Flags) OpenCluster() (*Server, error) {
-	source, dsn := "--postgres", f.url
-	if dsn == "" {
-		source, dsn = environment, os.Getenv(environment)
+var errPrefix = &cli.UsageError{Reason: "--prefix is empty: omit it for the default, socket.io"}
+
+// OpenCluster returns the server of an existing cluster. It does no I/O. Its drivers create nothing on it.
+func (f *Flags) OpenCluster() (Server, error) {
+	c, err := f.choose()
+	if err != nil {
+		return nil, err
 	}
 	switch {
-	case dsn == "":
-		return nil, &cli.UsageError{Reason: "no database: give --postgres URL or set " + environment}
 	case f.Timeout <= 0:
 		return nil, &cli.UsageError{Reason: "--timeout must be more than 0"}
 	case f.codec != "json" && f.codec != "cbor":
 		return nil, &cli.UsageError{Reason: "--codec must be json or cbor, not " + f.codec}
 	case f.Prefix == "":
-		return nil, &cli.UsageError{Reason: "--prefix is empty: omit it for the default, socket.io"}
-	case f.table == "":
-		return nil, &cli.UsageError{Reason: "--table is empty: omit it for the default, " + postgres.DefaultTable}
+		return nil, errPrefix
 	}
-	server, err := f.open(source, dsn, postgres.Config{Table: f.table, TableOwner: f.owner, NoAutoCreate: true})
-	if err != nil {
-		return nil, err
-	}
-	server.timeout = f.Timeout
-	return server, nil
-}
-
-// open returns the server at dsn. source is the flag or variable that dsn comes from.
-func (f *Flags) open(source, dsn string, config postgres.Config) (*Server, error) {
-	if config.Table != "" {
-		if _, err := postgres.QuoteTable(config.Table); err != nil {
-			return nil, &cli.UsageError{Reason: "--table: " + err.Error()}
-		}
-	}
-	switch f.driver {
-	case "", "pgx":
-		return openPgx(source, dsn, config)
-	case "pq":
-		return openPq(source, dsn, config)
-	}
-	return nil, &cli.UsageError{Reason: "--driver must be pgx or pq, not " + f.driver}
-}
-
-// Codec returns the codec of the cluster.
-func (f *Flags) Codec() codec.Codec {
-	if f.codec == "cbor" {
-		return cbor.Codec{}
-	}
-	return jsonmsgpack.Codec{}
+	return c.open(f, c.source, c.url)
 }
 
 // Secret returns the secret that signs the messages of the cluster, or nil if they are not signed.
@@ -205,15 +145,3 @@ func (f *Flags) Secret() ([]byte, error) {
 	}
 	return secret, nil
 }
-
-// Wire returns the encoder and decoder for the messages of the cluster. store holds large messages; it may be nil.
-func (f *Flags) Wire(limits transport.Limits, store wire.Store) (*wire.Wire, error) {
-	secret, err := f.Secret()
-	if err != nil {
-		return nil, err
-	}
-	return wire.New(wire.Config{Codec: f.Codec(), Store: store, Limits: limits, Secrets: [][]byte{secret}}), nil
-}
-
-// Table returns the name of the cluster's table.
-func (f *Flags) Table() string { return f.table }

@@ -1,105 +1,115 @@
 package connect
 
 import (
-	"context"
 	"database/sql"
-	"errors"
-	"fmt"
-	"net"
-	"net/url"
-	"strconv"
-	"strings"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/lib/pq"
+	"time"
 
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/postgres"
-	"github.com/backplane-go/backplane/postgres/pgxdriver"
-	"github.com/backplane-go/backplane/postgres/pqdriver"
+	"github.com/backplane-go/backplane/storage"
+	"github.com/backplane-go/backplane/transport"
 )
 
-// poolSize is how many connections the nodes share for attachments. Each node opens two more for itself.
-const poolSize = 4
+// postgresEngine is PostgreSQL, with one of two drivers.
+type postgresEngine struct{}
 
-func openPgx(source, dsn string, config postgres.Config) (*Server, error) {
-	pooled, err := pgxpool.ParseConfig(dsn)
+func (postgresEngine) facts() facts {
+	return facts{
+		name: "PostgreSQL", flag: "postgres", env: "DATABASE_URL", dialects: []string{standardDialect, legacyDialect},
+		flags: []string{"driver", "table", "log-table", "table-owner"}, log: true,
+		channel: postgres.MaxName,
+	}
+}
+
+func (e postgresEngine) bind(f *Flags, nodes bool) {
+	f.bindURL(e, e.what(nodes), "postgres://user:password@localhost:5432/database")
+	f.fs.StringVar(&f.driver, "driver", "", "PostgreSQL driver to use: `NAME` is pgx (the default) or pq")
+	cli.FlagValues(f.fs, "driver", "pgx", "pq")
+	table, usage := postgres.DefaultTable, "the cluster's `TABLE` for large payloads: name or schema.name"
+	if nodes {
+		table = ""
+		usage = "`TABLE` for large payloads, which is created if it does not exist (default " +
+			postgres.DefaultTable + ")"
+	}
+	f.fs.StringVar(&f.table, "table", table, usage)
+	f.group(f.fs, "postgres", "driver", "table")
+	if !nodes { // with nodes it is one of the flags of the log
+		f.bindLogTable(f.fs)
+		f.group(f.fs, "log-table")
+	}
+	f.fs.StringVar(&f.owner, "table-owner", "", "accept a table that this other `ROLE` owns")
+	f.group(f.fs, "table-owner")
+}
+
+func (postgresEngine) what(nodes bool) string {
+	if nodes {
+		return "PostgreSQL database"
+	}
+	return "database"
+}
+
+func (postgresEngine) open(f *Flags, source, url string) (Server, error) {
+	if !f.nodes && f.table == "" {
+		return nil, &cli.UsageError{Reason: "--table is empty: omit it for the default, " + postgres.DefaultTable}
+	}
+	config := postgres.Config{Table: f.table, LogTable: f.logged, TableOwner: f.owner, NoAutoCreate: !f.nodes}
+	server, err := openPostgres(source, url, f.driver, config)
 	if err != nil {
-		return nil, badURL(source, dsn, err)
+		return nil, err // not a nil *Postgres in an interface
 	}
-	pooled.MaxConns = poolSize
-	pool, err := pgxpool.NewWithConfig(context.Background(), pooled)
-	if err != nil {
-		return nil, badURL(source, dsn, err)
-	}
-	c := pooled.ConnConfig
-	s := newServer("pgx", where(c.Host, c.Port, c.Database), config)
-	s.Driver = func() Driver { return pgxdriver.NewWithConfig(pool, pgxdriver.Config{Config: config}) }
-	s.close = pool.Close
-	single := c.Copy()
-	single.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // works through all poolers
-	s.DB = stdlib.OpenDB(*single)
-	s.BackendPID = backendPID
-	return s, nil
+	server.timeout = f.Timeout
+	return server, nil
 }
 
-// backendPID returns the id of the server process that pgx received when it connected.
-func backendPID(conn *sql.Conn) (pid int, err error) {
-	err = conn.Raw(func(driver any) error {
-		c, ok := driver.(*stdlib.Conn)
-		if !ok {
-			return fmt.Errorf("%T is not a connection of pgx", driver)
-		}
-		pid = int(c.Conn().PgConn().PID())
-		return nil
-	})
-	return pid, err
+// Postgres is a PostgreSQL server, used with one of the drivers.
+type Postgres struct {
+	place
+	// DB is a pool of connections to the server.
+	DB *sql.DB
+	// BackendPID returns the process id that the server sent when a connection of DB was opened. It is nil if the
+	// driver does not provide the id.
+	BackendPID func(*sql.Conn) (pid int, err error)
+	// New returns what Driver returns.
+	New func() PostgresDriver
+
+	table    string
+	logTable string
+	timeout  time.Duration
+	close    func()
 }
 
-func openPq(source, dsn string, config postgres.Config) (*Server, error) {
-	parsed, err := pq.NewConfig(dsn)
-	if err != nil {
-		return nil, badURL(source, dsn, err)
-	}
-	connector, err := pq.NewConnectorConfig(parsed)
-	if err != nil {
-		return nil, badURL(source, dsn, err)
-	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(poolSize)
-	s := newServer("lib/pq", where(parsed.Host, parsed.Port, parsed.Database), config)
-	s.Driver = func() Driver { return pqdriver.NewWithConfig(db, dsn, pqdriver.Config{Config: config}) }
-	s.DB = db
-	return s, nil
+// PostgresDriver is the bus and the store of a node.
+type PostgresDriver interface {
+	transport.Bus
+	transport.Closer
+	transport.Roster
+	transport.Log
+	transport.LogPreparer
+	transport.LogInspector
+	storage.Sizer
+	storage.Preparer
+	storage.Sessions
 }
 
-func where(host string, port uint16, database string) string {
-	server := net.JoinHostPort(host, strconv.Itoa(int(port)))
-	if database == "" {
-		return server
-	}
-	return server + ", database " + database
+// Driver implements Server.
+func (s *Postgres) Driver() transport.Bus { return s.New() }
+
+// Close implements Server.
+func (s *Postgres) Close() {
+	_ = s.DB.Close() // no transaction is open
+	s.close()
 }
 
-// badURL returns the error for an invalid URL. It uses the text of the driver only where that does not contain a
-// password.
-func badURL(source, dsn string, err error) error {
-	u, parseErr := url.Parse(dsn)
-	if parseErr != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return &cli.UsageError{Reason: source +
-			" must be a URL like postgres://user:password@localhost:5432/database, " +
-			"with special characters of the password encoded, such as %40 for @ and %2F for /"}
+func newPostgres(driver, where string, config postgres.Config) *Postgres {
+	table := config.Table
+	if table == "" {
+		table = postgres.DefaultTable
 	}
-	var parse *pgconn.ParseConfigError
-	if errors.As(err, &parse) && parse.Unwrap() != nil {
-		err = parse.Unwrap()
+	return &Postgres{
+		place: place{engine: "PostgreSQL", name: "PostgreSQL with " + driver + ", " + where, where: where},
+		table: table, logTable: QualifiedLog(config.LogTable, table), close: func() {},
 	}
-	reason := err.Error()
-	if password, set := u.User.Password(); set && password != "" {
-		reason = strings.ReplaceAll(reason, password, "...")
-	}
-	return &cli.UsageError{Reason: source + ": " + reason}
 }
+
+// Table returns the name of the cluster's table.
+func (f *Flags) Table() string { return f.table }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/serve"
@@ -34,18 +35,27 @@ goes from node to node. It loads nothing from the internet.
 While the demo runs, type the name of a node, such as 3001, and Enter to stop
 that node. The pages show that it is gone. Type it again to start the node.
 
-With --postgres the nodes are connected through that database. All other nodes
-that use the same database and prefix belong to the cluster too, for example the
-Node.js server in examples/mixed.`,
+With --postgres, --redis or --nats the nodes are connected through that server.
+All other nodes that use the same server and prefix belong to the cluster too,
+for example the Node.js server in examples/mixed, which uses PostgreSQL.
+
+With --nats embedded the demo runs a NATS server itself, on a port of 127.0.0.1
+that it prints. Other commands can use it, such as backplane tail.`,
 	Examples: `
 backplane demo
 backplane demo --addr 127.0.0.1:4000 --nodes 2
-backplane demo --postgres "$DATABASE_URL"`,
+backplane demo --log --recover 2m
+backplane demo --postgres "$DATABASE_URL"
+backplane demo --redis redis://localhost:6379
+backplane demo --nats embedded`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		d := &demo{}
 		fs.StringVar(&d.addr, "addr", serve.DefaultAddr,
 			"`HOST:PORT` of the first node; the other nodes use the next ports")
 		fs.IntVar(&d.count, "nodes", 3, "run `N` nodes, from 1 to "+fmt.Sprint(maxNodes))
+		fs.DurationVar(&d.recover, "recover", 0,
+			"send a client the messages that it has missed, if it reconnects within `TIME`, "+
+				"with --log to any node; 0s: never")
 		d.flags = connect.BindNode(fs)
 		return d.run
 	},
@@ -61,14 +71,16 @@ const (
 )
 
 type demo struct {
-	addr  string
-	count int
-	flags *connect.Flags
+	addr    string
+	count   int
+	recover time.Duration
+	flags   *connect.Flags
 
-	t       *cli.Terminal
-	logger  *slog.Logger
-	backend *connect.Backend
-	slots   []*slot
+	t      *cli.Terminal
+	logger *slog.Logger
+	server connect.Server
+	log    *backplane.LogConfig // nil: there is none
+	slots  []*slot
 }
 
 // slot has the address and the name of a node. They stay the same when the node is stopped and started again.
@@ -82,19 +94,25 @@ func (d *demo) run(ctx context.Context, t *cli.Terminal, _ []string) (err error)
 	if d.count < 1 || d.count > maxNodes {
 		return &cli.UsageError{Reason: fmt.Sprintf("--nodes must be from 1 to %d, not %d", maxNodes, d.count)}
 	}
+	if d.recover < 0 {
+		return &cli.UsageError{Reason: "--recover must not be negative"}
+	}
 	addrs, err := serve.Addrs(d.addr, d.count)
 	if err != nil {
 		return err
 	}
-	if d.backend, err = d.flags.Open(); err != nil {
+	if d.server, err = d.flags.Open(); err != nil {
 		return err
 	}
-	defer d.backend.Close()
+	defer d.server.Close()
+	if d.log, err = d.flags.Log(d.server, d.recover); err != nil {
+		return err
+	}
 	d.t = t
 	d.logger = slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	defer d.stopAll(ctx)
 	if err := d.startAll(ctx, addrs); err != nil {
-		return d.backend.Explain(err)
+		return d.server.Explain(err)
 	}
 	d.printLinks()
 	return d.readNames(ctx)
@@ -127,8 +145,8 @@ func (d *demo) start(ctx context.Context, s *slot) error {
 	}
 	addr := listener.Addr().String()
 	node, err := serve.Start(ctx, listener, serve.Options{
-		Bus: d.backend.Bus(), BusName: d.backend.Short, Prefix: d.flags.Prefix,
-		Server: socketio.Config{Path: serve.DefaultPath}, Logger: d.logger,
+		Bus: d.server.Driver(), BusName: d.server.Engine(), Prefix: d.flags.Prefix, Log: d.log,
+		Recover: d.recover, Server: socketio.Config{Path: serve.DefaultPath}, Logger: d.logger,
 	})
 	if err != nil {
 		return err
@@ -139,7 +157,7 @@ func (d *demo) start(ctx context.Context, s *slot) error {
 
 func (d *demo) printLinks() {
 	out, first, last := d.t.Out, d.slots[0].node, d.slots[len(d.slots)-1]
-	fmt.Fprintf(out, "%s: %s, over %s\n\n", d.t.Paint(cli.Bold, "backplane demo"), servers(d.count), d.backend.Name)
+	fmt.Fprintf(out, "%s: %s, over %s\n\n", d.t.Paint(cli.Bold, "backplane demo"), servers(d.count), d.server.Name())
 	for _, s := range d.slots {
 		fmt.Fprintf(out, "  node %s  %s\n", s.name, d.t.Paint(cli.Cyan, s.node.URL))
 	}
@@ -226,7 +244,7 @@ func (d *demo) toggle(ctx context.Context, name string, failed chan<- error) {
 		starting, cancel := context.WithTimeout(ctx, startTimeout)
 		defer cancel()
 		if err := d.start(starting, s); err != nil {
-			d.t.Note("node %s: %v", name, d.backend.Explain(err))
+			d.t.Note("node %s: %v", name, d.server.Explain(err))
 			return
 		}
 		go reportFailure(ctx, s.node, failed)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/listen"
 	"github.com/backplane-go/backplane/transport"
 )
@@ -58,10 +59,10 @@ func pooler(ctx context.Context, s *subject) finding {
 			Detail: "a pooler in transaction mode is in between (such as PgBouncer with pool_mode=transaction): " +
 				"LISTEN is lost"}
 	}
-	if s.server.BackendPID == nil {
+	if s.sql.BackendPID == nil {
 		return pass("no pooler in transaction mode is in between")
 	}
-	announced, err := s.server.BackendPID(first)
+	announced, err := s.sql.BackendPID(first)
 	switch {
 	case err != nil:
 		return s.notChecked(err)
@@ -82,14 +83,10 @@ func backendPID(ctx context.Context, q interface {
 // notifications checks that a notification comes back, on the connections that a node would use.
 func notifications(ctx context.Context, s *subject) finding {
 	driver := s.server.Driver()
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = driver.Close(closing) // the result is known
-	}()
+	defer connect.CloseDriver(ctx, driver)
 	start := time.Now()
 	listener, err := listen.Open(ctx, listen.Config{
-		Bus: driver, Channels: []string{s.channel}, Timeout: s.flags.Timeout,
+		Bus: driver, Channels: []string{s.channel}, Own: s.flags.OwnChannel(), Timeout: s.flags.Timeout,
 		Deliver: func(transport.Message, time.Time) {},
 	})
 	took := time.Since(start)

@@ -11,10 +11,10 @@ func connection(ctx context.Context, s *subject) finding {
 	start := time.Now()
 	var user, database string
 	if err := s.scan(ctx, `SELECT current_user::text, current_database()::text`, &user, &database); err != nil {
-		return finding{Status: fail, Detail: s.server.Where + ": " + s.server.ExplainSQL(err).Error(),
+		return finding{Status: fail, Detail: s.sql.Where() + ": " + s.sql.ExplainSQL(err).Error(),
 			Advice: "fix the connection; the other checks need it"}
 	}
-	return pass("%s as %q, after %s", s.server.Where, user, milliseconds(time.Since(start)))
+	return pass("%s as %q, after %s", s.sql.Where(), user, milliseconds(time.Since(start)))
 }
 
 // oldest is the oldest version that PostgreSQL maintains. The library needs 9.6.
@@ -45,9 +45,12 @@ func primary(ctx context.Context, s *subject) finding {
 	case replica:
 		return finding{Status: fail, Detail: "this is a replica: LISTEN and NOTIFY do not work here",
 			Advice: "connect to the primary server (list all hosts in the URL, with target_session_attrs=read-write)"}
-	case readOnly:
+	case readOnly && !s.flags.Legacy():
 		return finding{Status: fail, Detail: "transactions are read-only: large messages cannot be stored",
 			Advice: "set default_transaction_read_only to off for this role and database"}
+	}
+	if readOnly {
+		return pass("this is no replica")
 	}
 	return pass("transactions may write")
 }
@@ -93,7 +96,11 @@ func connections(ctx context.Context, s *subject) finding {
 	if err != nil {
 		return s.notChecked(err)
 	}
-	f := pass("%d of %d are in use; a node needs 2, plus those of its pool", used, limit)
+	needs := "2, plus those of its pool"
+	if s.flags.Legacy() {
+		needs = "2, one for each of up to 16 namespaces, and those of its pool"
+	}
+	f := pass("%d of %d are in use; a node needs %s", used, limit, needs)
 	if used > limit*9/10 {
 		f.Status, f.Advice = warn, "increase max_connections, or use smaller pools"
 	}

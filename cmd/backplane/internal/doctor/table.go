@@ -11,7 +11,7 @@ import (
 
 // table checks that the table for large messages exists and that a node can use it.
 func table(ctx context.Context, s *subject) finding {
-	err := s.server.Driver().Prepare(ctx)
+	err := s.sql.New().Prepare(ctx)
 	name := s.flags.Table()
 	var setup *postgres.SetupError
 	switch {
@@ -33,7 +33,7 @@ func largeMessages(ctx context.Context, s *subject) finding {
 	if err != nil {
 		return s.notChecked(err)
 	}
-	tx, err := s.server.DB.BeginTx(ctx, nil)
+	tx, err := s.sql.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return s.notChecked(err)
 	}
@@ -42,7 +42,7 @@ func largeMessages(ctx context.Context, s *subject) finding {
 		if f, found := locked(ctx, s, name); found {
 			return f
 		}
-		return finding{Status: fail, Detail: "no message can be stored: " + s.server.ExplainSQL(err).Error(),
+		return finding{Status: fail, Detail: "no message can be stored: " + s.sql.ExplainSQL(err).Error(),
 			Advice: "see the check of the table; its row-level security and its triggers must not stop the role"}
 	}
 	var id int64
@@ -70,7 +70,7 @@ func locked(ctx context.Context, s *subject, name string) (f finding, found bool
 	defer cancel()
 	var pid, seconds int
 	var who string
-	err := s.server.DB.QueryRowContext(ctx, `
+	err := s.sql.DB.QueryRowContext(ctx, `
 SELECT a.pid, coalesce(nullif(a.application_name, ''), a.backend_type, 'unknown'),
   coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::int
 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database()
@@ -105,7 +105,7 @@ func oldAttachments(ctx context.Context, s *subject) finding {
 			f.Status = warn
 			return f
 		}
-		return finding{Status: warn, Detail: "cannot be counted: " + s.server.ExplainSQL(err).Error(),
+		return finding{Status: warn, Detail: "cannot be counted: " + s.sql.ExplainSQL(err).Error(),
 			Advice: "see the check of the table"}
 	}
 	if rows > 0 {
@@ -137,6 +137,26 @@ func functions(ctx context.Context, s *subject) finding {
 		return finding{Status: warn,
 			Detail: fmt.Sprintf("version %d is installed, which is newer than this program", version),
 			Advice: "use the backplane command that installed them, or a newer one"}
+	}
+	query, err = postgres.FunctionsLogQuery(s.flags.Table(), postgres.FunctionsLog{Table: s.flags.LogTable()})
+	if err != nil {
+		return s.notChecked(err)
+	}
+	var keep bool
+	if err := s.scan(ctx, query, &keep); err != nil {
+		return s.notChecked(err)
+	}
+	switch logVersion, err := s.sql.LogVersion(ctx); {
+	case err != nil:
+		return s.notChecked(err)
+	case keep:
+		return pass("version %d is installed; the log keeps what they emit", version)
+	case logVersion > 0:
+		return finding{Status: warn,
+			Detail: fmt.Sprintf("version %d is installed; there is a log, and it does not keep what they emit",
+				version),
+			Advice: fmt.Sprintf("backplane schema --functions --log --table %s --log-table %s --prefix %s | "+
+				"psql -1 URL", s.flags.Table(), s.flags.LogTable(), s.flags.Prefix)}
 	}
 	return pass("version %d is installed", version)
 }

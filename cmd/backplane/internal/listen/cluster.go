@@ -2,6 +2,8 @@ package listen
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"sync"
@@ -10,12 +12,11 @@ import (
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
 	"github.com/backplane-go/backplane/fault"
-	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/transport"
 )
 
-// while runs the listener while f runs.
-func (l *Listener) while(ctx context.Context, f func(context.Context) error) error {
+// While runs the listener while f runs.
+func (l *Listener) While(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	group.Go(func() { l.Run(ctx) })
@@ -45,15 +46,35 @@ func (q queue) put(m transport.Message, at time.Time) bool {
 	}
 }
 
-// Channel returns the channel of a namespace. It adds the slash at the beginning if that is missing.
-func Channel(flags *connect.Flags, nsp string, limits transport.Limits) (string, error) {
+// RandomText returns 16 hexadecimal digits.
+func RandomText() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails, see its documentation
+	return hex.EncodeToString(b[:])
+}
+
+// Namespace returns the name of a namespace with the slash at its beginning, which may be missing.
+func Namespace(nsp string) string {
 	if !strings.HasPrefix(nsp, "/") {
-		nsp = "/" + nsp
+		return "/" + nsp
 	}
-	channel, err := wire.Channel(flags.Prefix, nsp, limits)
+	return nsp
+}
+
+// Channel returns the channel of a namespace. It adds the slash at the beginning if that is missing.
+func Channel(flags *connect.Flags, nsp string) (string, error) {
+	channels, err := flags.Channels(Namespace(nsp))
+	if err != nil {
+		return "", usage(err)
+	}
+	return channels[0], nil
+}
+
+// usage turns an error about a name into a usage error.
+func usage(err error) error {
 	var name *fault.NameError
 	if errors.As(err, &name) {
-		return "", &cli.UsageError{Reason: strings.TrimPrefix(name.Error(), "backplane: ")}
+		return &cli.UsageError{Reason: strings.TrimPrefix(name.Error(), "backplane: ")}
 	}
-	return channel, err
+	return err
 }

@@ -4,69 +4,60 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"regexp"
+	"slices"
 	"time"
 
-	"github.com/backplane-go/backplane/cmd/backplane/internal/userdata"
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/dialect"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage"
 	"github.com/backplane-go/backplane/transport"
 )
 
-// Line is a message as tail prints it. Keys that its type does not have are omitted.
-type Line struct {
-	Time       string     `json:"time"`
-	NSP        string     `json:"nsp"`
-	UID        string     `json:"uid"`
-	Type       codec.Type `json:"type"` // its number
-	Name       string     `json:"name"`
-	Bytes      int        `json:"bytes"` // of the message, or of its attachment
-	Attachment string     `json:"attachment,omitempty"`
-	RequestID  string     `json:"requestId,omitempty"`
-
-	Event *string           `json:"event,omitempty"`
-	Args  *[]userdata.Value `json:"args,omitempty"`
-	Value *userdata.Value   `json:"value,omitempty"`
-	Rest  *userdata.Value   `json:"rest,omitempty"`
-
-	To     *[]string `json:"to,omitempty"`
-	Nobody bool      `json:"nobody,omitempty"` // none of its rooms can be decoded
-	Except *[]string `json:"except,omitempty"`
-	Flags  *Flags    `json:"flags,omitempty"`
-	Rooms  *[]string `json:"rooms,omitempty"`
-	Close  *bool     `json:"close,omitempty"`
-
-	Clients *int      `json:"clients,omitempty"`
-	Sockets *[]Socket `json:"sockets,omitempty"`
-
-	Error   string `json:"error,omitempty"`   // why it cannot be decoded or would be dropped
-	Payload string `json:"payload,omitempty"` // as received, if it cannot be decoded
-}
-
-// Flags are the flags of an event that are set.
-type Flags struct {
-	Volatile bool  `json:"volatile,omitempty"`
-	Compress *bool `json:"compress,omitempty"`
-	Timeout  int64 `json:"timeout,omitempty"` // milliseconds
-}
-
-// Socket describes a client, as its node does.
-type Socket struct {
-	ID        string         `json:"id"`
-	Rooms     []string       `json:"rooms"`
-	Handshake userdata.Value `json:"handshake"`
-	Data      userdata.Value `json:"data"`
-}
-
-// Decoder decodes messages.
+// Decoder decodes messages. One goroutine at a time calls Parse for the messages of a channel.
 type Decoder struct {
-	// Prefix is the beginning of the names of the channels.
-	Prefix string
+	// Spaces has the namespace of each channel, or name for several channels. It is nil if namespaces share a channel.
+	Spaces map[string]string
 	Wire   *wire.Wire
-	Store  storage.Sizer
+	// Store has the attachments. Nil: this program does not know it.
+	Store storage.Sizer
 	// Timeout bounds a query to Store.
 	Timeout time.Duration
+	// Namespaces are those to decode if namespaces share a channel. Nil: each has its own.
+	Namespaces []string
+
+	pieces pieces
+}
+
+// Parsed is a message without its attachment.
+type Parsed struct {
+	message transport.Message
+	env     *codec.Envelope // nil if there is an error other than dialect.ErrForeign
+	err     error
+	bytes   int
+}
+
+// Parse decodes a message. It returns false if there is nothing to print: the message is a piece of one that is not
+// complete yet, or belongs to another cluster or namespace.
+func (d *Decoder) Parse(m transport.Message) (Parsed, bool) {
+	p := Parsed{message: m, bytes: len(m.Payload)}
+	if p.env, p.err = d.decode(m); d.Namespaces == nil {
+		return p, p.env != nil || p.err != nil
+	}
+	p.bytes = d.pieces.size(m.Payload, p.env != nil || p.err != nil)
+	switch {
+	case p.err != nil:
+		return p, true
+	case p.env == nil:
+		return p, false
+	}
+	for _, nsp := range append(d.Wire.Overlaps(p.env), p.env.NSP) {
+		if slices.Contains(d.Namespaces, nsp) {
+			return p, true
+		}
+	}
+	return p, false
 }
 
 // Header is the sender of a message, its type and its namespace.
@@ -82,36 +73,45 @@ func (d *Decoder) decode(m transport.Message) (*codec.Envelope, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.Wire.Decode(payload)
+	return d.Wire.Decode(m.Channel, payload)
 }
 
 // Header decodes the header of a message. It does not fetch the attachment.
 func (d *Decoder) Header(m transport.Message) (Header, error) {
 	env, err := d.decode(m)
-	if err != nil {
+	if err != nil && !errors.Is(err, dialect.ErrForeign) {
 		return Header{}, err
+	}
+	if env == nil {
+		return Header{}, errors.New("the message is not complete")
 	}
 	return Header{Type: env.Type, UID: env.UID, NSP: env.NSP}, nil
 }
 
-// Line decodes a message and fetches its attachment. If that fails, the line has the error.
-func (d *Decoder) Line(ctx context.Context, m transport.Message, at time.Time) Line {
-	nsp := strings.TrimPrefix(m.Channel, d.Prefix+"#")
-	l := Line{Time: at.UTC().Format("2006-01-02T15:04:05.000000Z"), NSP: nsp, Bytes: len(m.Payload)}
-	env, err := d.decode(m)
-	if err != nil {
-		l.Error, l.Payload = err.Error(), string(m.Payload)
+// Line describes a message and fetches its attachment. If that fails, the line has the error.
+func (d *Decoder) Line(ctx context.Context, p Parsed, at time.Time) Line {
+	l := Line{Time: at.UTC().Format("2006-01-02T15:04:05.000000Z"), Bytes: p.bytes}
+	if d.Namespaces == nil {
+		l.NSP = d.Spaces[p.message.Channel]
+	}
+	env, err := p.env, p.err
+	foreign := errors.Is(err, dialect.ErrForeign)
+	if err != nil && !foreign {
+		l.Error, l.Payload = err.Error(), string(p.message.Payload)
 		return l
 	}
 	l.setHeader(env)
-	if env.NSP != "" && env.NSP != nsp {
-		l.Error = fmt.Sprintf("it is for %q and arrived on the channel of %q: nodes drop it", env.NSP, nsp)
+	switch {
+	case foreign && d.Namespaces != nil:
+		l.Error = fmt.Sprintf("it is for %q and arrived on another channel: nodes drop it", env.NSP)
+	case foreign:
+		l.Error = fmt.Sprintf("it is for %q and arrived on the channel of %q: nodes drop it", env.NSP, l.NSP)
+	}
+	if d.Namespaces != nil {
+		l.NSP = env.NSP
 	}
 	if env.AttachmentID != "" {
 		l.Attachment = env.AttachmentID
-		if env.NSP == "" {
-			env.NSP = nsp
-		}
 		if env, l.Bytes, err = d.attachment(ctx, env); err != nil {
 			l.Error = fmt.Sprintf("attachment %s: %v", l.Attachment, err)
 			return l
@@ -127,6 +127,9 @@ func (d *Decoder) Line(ctx context.Context, m transport.Message, at time.Time) L
 func (d *Decoder) attachment(ctx context.Context, ref *codec.Envelope) (*codec.Envelope, int, error) {
 	if ctx.Err() != nil {
 		return nil, 0, context.Cause(ctx)
+	}
+	if d.Store == nil {
+		return nil, 0, errors.New("it is in a store that this program does not know")
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
@@ -148,61 +151,30 @@ func (d *Decoder) attachment(ctx context.Context, ref *codec.Envelope) (*codec.E
 // maxAttachment is the largest attachment that is fetched, in bytes. It is the default of a cluster's MaxMessageBytes.
 const maxAttachment = 16 << 20
 
-func (l *Line) setHeader(env *codec.Envelope) {
-	l.UID, l.Type, l.Name = env.UID, env.Type, env.Type.String()
-}
+// pieces adds up the sizes of the pieces of messages in the legacy dialect.
+type pieces map[string]int
 
-// setBody copies the fields that the type of env has.
-func (l *Line) setBody(env *codec.Envelope) error {
-	l.RequestID = env.RequestID
-	switch env.Type {
-	case codec.Broadcast, codec.SocketsJoin, codec.SocketsLeave, codec.DisconnectSockets, codec.FetchSockets:
-		l.To, l.Nobody, l.Except = names(env.Opts.Rooms), env.Opts.Nobody, names(env.Opts.Except)
+// maxPieces is how many incomplete messages are remembered.
+const maxPieces = 4096
+
+// pieceStart finds what the pieces of a message have in common: the channel, and the id of the message.
+var pieceStart = regexp.MustCompile(`^\["(?:[^"\\]|\\.)*","_chunk_[^_"]*_`)
+
+// size returns the size of a message in bytes: that of p, and of the earlier pieces if p is one. complete reports
+// whether p is the last piece that comes.
+func (ps *pieces) size(p []byte, complete bool) int {
+	start := pieceStart.Find(p)
+	if start == nil {
+		return len(p)
 	}
-	switch env.Type {
-	case codec.Broadcast:
-		f := env.Opts.Flags
-		l.Flags = &Flags{f.Volatile, f.Compress, f.Timeout.Milliseconds()}
-		return l.setArgs(env.Args)
-	case codec.ServerSideEmit:
-		return l.setArgs(env.Args)
-	case codec.SocketsJoin, codec.SocketsLeave:
-		l.Rooms = names(env.Rooms)
-	case codec.DisconnectSockets:
-		l.Close = &env.Close
-	case codec.FetchSocketsResponse:
-		l.setSockets(env.Sockets)
-	case codec.ServerSideEmitResponse, codec.BroadcastAck:
-		l.Value = &userdata.Value{Value: env.Value}
-		if rest := env.Value.Rest(); !rest.IsNull() {
-			l.Rest = &userdata.Value{Value: rest}
-		}
-	case codec.BroadcastClientCount:
-		l.Clients = &env.ClientCount
+	size := (*ps)[string(start)] + len(p)
+	if complete {
+		delete(*ps, string(start))
+		return size
 	}
-	return nil
-}
-
-func (l *Line) setArgs(args codec.Args) error {
-	event := args.Event()
-	values, err := userdata.Args(args)
-	l.Event, l.Args = &event, &values
-	return err
-}
-
-func (l *Line) setSockets(sockets []codec.Socket) {
-	all := make([]Socket, 0, len(sockets))
-	for _, s := range sockets {
-		all = append(all, Socket{
-			ID: s.ID, Rooms: *names(s.Rooms),
-			Handshake: userdata.Value{Value: s.Handshake}, Data: userdata.Value{Value: s.Data},
-		})
+	if *ps == nil || len(*ps) >= maxPieces {
+		*ps = make(pieces)
 	}
-	l.Sockets = &all
-}
-
-// names returns a copy of a list that is never nil.
-func names(list []string) *[]string {
-	list = append([]string{}, list...)
-	return &list
+	(*ps)[string(start)] = size
+	return size
 }

@@ -4,15 +4,14 @@
 //
 //   - listener.go: receives messages, and reconnects when the connection is lost
 //   - cluster.go: what the commands share
-//   - decode.go: decodes messages for tail
-//   - nodes.go: the nodes command
+//   - decode.go: decodes messages for tail; line.go: what it prints of them
+//   - nodes.go: the nodes command; connections.go, counted.go: the same in a dialect that counts connections, or
+//     listeners
 //   - tail.go: the tail command
 package listen
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -26,6 +25,8 @@ import (
 type Config struct {
 	Bus      transport.Bus
 	Channels []string
+	// Own is the channel for messages to itself, to which nobody else listens.
+	Own string
 	// Timeout bounds each request to the bus.
 	Timeout time.Duration
 	// Interval is how often the listener sends a message to itself, to detect a connection that delivers nothing.
@@ -66,10 +67,7 @@ func Open(ctx context.Context, config Config) (*Listener, error) {
 	if config.Interval == 0 {
 		config.Interval = 5 * time.Second
 	}
-	var b [8]byte
-	rand.Read(b[:]) // never fails, see its documentation
-	// This is not the channel of a namespace: those have a "/" after the "#".
-	l := &Listener{config: config, own: "backplane-watch#" + hex.EncodeToString(b[:])}
+	l := &Listener{config: config, own: config.Own}
 	ctx, cancel := context.WithTimeout(ctx, config.Timeout)
 	defer cancel()
 	if err := l.open(ctx); err != nil {

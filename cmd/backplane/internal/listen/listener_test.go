@@ -38,7 +38,8 @@ func TestASilentConnectionIsReplaced(t *testing.T) {
 	delivered, lost := make(chan transport.Message, 64), make(chan error, 64)
 	recovered := make(chan time.Duration, 64)
 	listener, err := listen.Open(ctx, listen.Config{
-		Bus: driver, Channels: []string{"socket.io#/"}, Timeout: time.Second, Interval: 100 * time.Millisecond,
+		Bus: driver, Channels: []string{"socket.io#/"}, Own: "own", Timeout: time.Second,
+		Interval:  100 * time.Millisecond,
 		Deliver:   func(m transport.Message, _ time.Time) { delivered <- m },
 		Lost:      func(err error) { lost <- err },
 		Recovered: func(missed time.Duration) { recovered <- missed },
@@ -86,7 +87,7 @@ func TestAConnectionIsKeptWhenTheListenerCannotSend(t *testing.T) {
 		bus := &mute{Bus: hub}
 		var delivered, lost atomic.Int64
 		listener, err := listen.Open(t.Context(), listen.Config{
-			Bus: bus, Channels: []string{"socket.io#/"}, Timeout: time.Second,
+			Bus: bus, Channels: []string{"socket.io#/"}, Own: "own", Timeout: time.Second,
 			Deliver:   func(transport.Message, time.Time) { delivered.Add(1) },
 			Lost:      func(error) { lost.Add(1) },
 			Recovered: func(time.Duration) {},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -28,13 +27,24 @@ when its last message arrived. A node has a different uid in each namespace.
 
 The command sends the message with which a new node announces itself, and nodes
 answer it at once. It sends it as an emitter, so that the nodes do not count it
-as a node. A node that does not answer within --settle is not listed.`,
+as a node. A node that does not answer within --settle is not listed.
+
+In the legacy dialect the command sends nothing: it lists the connections by
+which nodes are counted. Node.js's servers show only one of their namespaces, so
+it can be uncertain whether a server has opened this one.
+
+In the classic and sharded dialects nodes are the listeners of a channel. The
+command counts them, asks them for the clients of a room that does not exist,
+and lists those that have answered. In the classic dialect answers of Node.js's
+servers do not have a uid.`,
 	Examples: `
 backplane nodes
 backplane nodes --nsp /chat --settle 6s   # includes slow nodes, by heartbeat
-backplane nodes --nodes 3 --timeout 10s   # waits for 3 nodes, or fails`,
+backplane nodes --nodes 3 --timeout 10s   # waits for 3 nodes, or fails
+backplane nodes --dialect legacy --prefix chat
+backplane nodes --redis redis://localhost:6379 --dialect classic`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
-		n := new(nodes)
+		n := &nodes{fs: fs}
 		fs.StringVar(&n.nsp, "nsp", "/", "`NAMESPACE`, with or without the slash at its beginning")
 		fs.DurationVar(&n.settle, "settle", 500*time.Millisecond,
 			"stop when no other node has answered for this `TIME`")
@@ -46,6 +56,7 @@ backplane nodes --nodes 3 --timeout 10s   # waits for 3 nodes, or fails`,
 }
 
 type nodes struct {
+	fs         *pflag.FlagSet
 	nsp        string
 	settle     time.Duration
 	wanted     int
@@ -53,8 +64,8 @@ type nodes struct {
 	connection *connect.Flags
 }
 
-// node is a node, in JSON.
-type node struct {
+// Node is a node that has announced itself, in JSON.
+type Node struct {
 	UID string `json:"uid"`
 	// AnswerMS is how long the answer took, in milliseconds.
 	AnswerMS float64 `json:"answerMs"`
@@ -69,10 +80,16 @@ func (n *nodes) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 		return &cli.UsageError{Reason: "--settle must be more than 0"}
 	case n.wanted < 0:
 		return &cli.UsageError{Reason: "--nodes must not be negative"}
+	case n.connection.Counts() && n.fs.Changed("settle"):
+		return n.connection.Needless("settle", "counts the nodes at once")
+	case n.connection.Legacy():
+		return n.runCensus(ctx, t)
+	case n.connection.Counts():
+		return n.runCounted(ctx, t)
 	}
-	var found []*node
-	if err := n.connection.WithDriver(ctx, func(_ *connect.Server, driver connect.Driver) (err error) {
-		found, err = n.find(ctx, driver)
+	var found []*Node
+	if err := n.connection.WithDriver(ctx, func(_ connect.Server, bus transport.Bus) (err error) {
+		found, err = n.find(ctx, bus)
 		return err
 	}); err != nil {
 		return err
@@ -80,20 +97,27 @@ func (n *nodes) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	return n.print(t, found)
 }
 
+// Announced asks all nodes of a namespace to answer, until no other node has answered for the time of settle.
+func Announced(
+	ctx context.Context, flags *connect.Flags, bus transport.Bus, nsp string, settle time.Duration,
+) ([]*Node, error) {
+	return (&nodes{connection: flags, nsp: nsp, settle: settle}).find(ctx, bus)
+}
+
 // find asks all nodes to answer and collects the answers.
-func (n *nodes) find(ctx context.Context, driver connect.Driver) (found []*node, err error) {
-	channel, err := Channel(n.connection, n.nsp, driver.Limits())
+func (n *nodes) find(ctx context.Context, bus transport.Bus) (found []*Node, err error) {
+	channel, err := Channel(n.connection, n.nsp)
 	if err != nil {
 		return nil, err
 	}
-	wire, err := n.connection.Wire(driver.Limits(), nil)
+	wire, err := n.connection.Wire(bus)
 	if err != nil {
 		return nil, err
 	}
 	decoder := &Decoder{Wire: wire}
 	messages, lost := newQueue(), make(chan error, 1)
 	listener, err := Open(ctx, Config{
-		Bus: driver, Channels: []string{channel}, Timeout: n.connection.Timeout,
+		Bus: bus, Channels: []string{channel}, Own: n.connection.OwnChannel(), Timeout: n.connection.Timeout,
 		Deliver: func(m transport.Message, at time.Time) {
 			messages.put(m, at) // if the queue is full, there are more answers than anyone reads
 		},
@@ -108,9 +132,9 @@ func (n *nodes) find(ctx context.Context, driver connect.Driver) (found []*node,
 	if err != nil {
 		return nil, err
 	}
-	err = listener.while(ctx, func(ctx context.Context) (err error) {
+	err = listener.While(ctx, func(ctx context.Context) (err error) {
 		asked := time.Now()
-		if err := n.announce(ctx, driver, decoder, channel); err != nil {
+		if err := ask(ctx, n.connection, bus, wire, channel, n.nsp); err != nil {
 			return err
 		}
 		found, err = n.collect(ctx, decoder, asked, messages, lost)
@@ -119,16 +143,30 @@ func (n *nodes) find(ctx context.Context, driver connect.Driver) (found []*node,
 	return found, err
 }
 
-// announce sends the message that nodes answer.
-func (n *nodes) announce(ctx context.Context, driver connect.Driver, decoder *Decoder, channel string) error {
-	o, err := decoder.Wire.Outgoing(channel, &codec.Envelope{
-		Type: codec.InitialHeartbeat, UID: codec.EmitterUID, NSP: strings.TrimPrefix(channel, n.connection.Prefix+"#"),
+// AskNodes sends the message that the nodes of a namespace answer, and waits for no answer.
+func AskNodes(ctx context.Context, flags *connect.Flags, bus transport.Bus, nsp string) error {
+	channel, err := Channel(flags, nsp)
+	if err != nil {
+		return err
+	}
+	w, err := flags.Wire(bus)
+	if err != nil {
+		return err
+	}
+	return ask(ctx, flags, bus, w, channel, nsp)
+}
+
+func ask(
+	ctx context.Context, flags *connect.Flags, bus transport.Bus, w *wire.Wire, channel, nsp string,
+) error {
+	o, err := w.Outgoing(channel, &codec.Envelope{
+		Type: codec.InitialHeartbeat, UID: codec.EmitterUID, NSP: Namespace(nsp),
 	})
 	if err != nil {
 		return err
 	}
 	defer o.Release()
-	sender := &wire.Sender{Wire: decoder.Wire, Bus: driver, Timeout: n.connection.Timeout}
+	sender := &wire.Sender{Wire: w, Bus: bus, Timeout: flags.Timeout}
 	return sender.Send(ctx, []*wire.Outgoing{&o})
 }
 
@@ -136,8 +174,8 @@ func (n *nodes) announce(ctx context.Context, driver connect.Driver, decoder *De
 // --settle.
 func (n *nodes) collect(
 	ctx context.Context, decoder *Decoder, asked time.Time, messages queue, lost <-chan error,
-) ([]*node, error) {
-	all := make(map[string]*node)
+) ([]*Node, error) {
+	all := make(map[string]*Node)
 	timeout := n.settle
 	if n.wanted > 0 {
 		timeout = n.connection.Timeout
@@ -162,7 +200,7 @@ func (n *nodes) collect(
 }
 
 // record updates the nodes with a message. It returns true if the message is the first of its node.
-func record(all map[string]*node, decoder *Decoder, m received, asked time.Time) bool {
+func record(all map[string]*Node, decoder *Decoder, m received, asked time.Time) bool {
 	h, err := decoder.Header(m.Message)
 	if err != nil || h.UID == "" || h.UID == codec.EmitterUID {
 		return false
@@ -173,33 +211,33 @@ func record(all map[string]*node, decoder *Decoder, m received, asked time.Time)
 	}
 	n, known := all[h.UID]
 	if !known { // the message may be older than the question
-		n = &node{UID: h.UID, AnswerMS: max(0, float64(m.at.Sub(asked).Microseconds())/1000)}
+		n = &Node{UID: h.UID, AnswerMS: max(0, float64(m.at.Sub(asked).Microseconds())/1000)}
 		all[h.UID] = n
 	}
 	n.seen, n.LastSeen = m.at, m.at.UTC().Format("2006-01-02T15:04:05.000Z")
 	return !known
 }
 
-func sorted(all map[string]*node) []*node {
-	list := make([]*node, 0, len(all))
+func sorted(all map[string]*Node) []*Node {
+	list := make([]*Node, 0, len(all))
 	for _, n := range all {
 		list = append(list, n)
 	}
-	slices.SortFunc(list, func(a, b *node) int { return cmp.Compare(a.UID, b.UID) })
+	slices.SortFunc(list, func(a, b *Node) int { return cmp.Compare(a.UID, b.UID) })
 	return list
 }
 
-func (n *nodes) print(t *cli.Terminal, found []*node) error {
+func (n *nodes) print(t *cli.Terminal, found []*Node) error {
 	var err error
 	switch {
 	case len(found) == 0:
-		err = errors.New("no node answered: check the database, --nsp and --prefix, or increase --settle")
+		err = errors.New("no node answered: check the server, --nsp and --prefix, or increase --settle")
 	case len(found) < n.wanted:
 		err = fmt.Errorf("only %d of %d nodes answered within %v", len(found), n.wanted, n.connection.Timeout)
 	}
 	if n.json {
 		if e := t.JSON(struct {
-			Nodes    []*node `json:"nodes"`
+			Nodes    []*Node `json:"nodes"`
 			Complete bool    `json:"complete"`
 		}{found, err == nil}); e != nil {
 			return e

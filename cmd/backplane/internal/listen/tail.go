@@ -30,13 +30,21 @@ every few seconds, are printed only with --heartbeats.
 
 Bytes are {"type":"Buffer","base64":"..."}. A message that cannot be decoded has
 an "error". When the connection is lost, the command reconnects and reports on
-standard error for how long messages are missing.`,
+standard error for how long messages are missing.
+
+In the legacy dialect, a message in pieces is printed when all have come, and
+"uid" is empty if the message does not name its sender. In the classic dialect
+answers of Node.js's servers have no "uid" either, and requests in a namespace
+such as "/chat#b" are also printed as those of "/chat". In the sharded dialect
+the command is not possible.`,
 	Examples: `
 backplane tail --nsp /chat
 backplane tail --nsp / --nsp /admin --type BROADCAST --type SERVER_SIDE_EMIT
+backplane tail --dialect legacy --nsp /chat --type LIST_SOCKETS
+backplane tail --redis redis://localhost:6379 --dialect classic --nsp /chat
 backplane tail | jq -c 'select(.event == "news") | .args'`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
-		t := new(tail)
+		t := &tail{spaces: make(map[string]string)}
 		fs.StringArrayVar(&t.namespaces, "nsp", []string{"/"},
 			"`NAMESPACE`, with or without the slash at its beginning (default /); repeat the flag for more")
 		fs.BoolVar(&t.heartbeats, "heartbeats", false, "also print heartbeats")
@@ -44,7 +52,7 @@ backplane tail | jq -c 'select(.event == "news") | .args'`,
 			"print only messages of this `TYPE`: a name such as BROADCAST, or a number; repeat the flag for more")
 		fs.IntVar(&t.count, "count", 0, "stop after `N` messages (default: no limit)")
 		fs.Bool("json", true, "accepted for consistency: tail always prints JSON")
-		cli.FlagValues(fs, "type", typeNames()...)
+		cli.FlagValues(fs, "type", typeNames(connect.AllTypes())...)
 		t.connection = connect.BindCluster(fs)
 		return t.run
 	},
@@ -57,61 +65,74 @@ type tail struct {
 	count      int
 	connection *connect.Flags
 
-	wanted   []codec.Type
-	channels []string
+	wanted []codec.Type
+	spaces map[string]string // the namespaces of what is listened to, by the names of channels
+	names  []string          // these names
 }
 
 // check validates the flags and finds the types and channels that they name.
-func (t *tail) check(limits transport.Limits) error {
+func (t *tail) check() error {
 	if t.count < 0 {
 		return &cli.UsageError{Reason: "--count must not be negative"}
 	}
+	if t.connection.Sharded() { // there are no patterns for sharded channels
+		return t.connection.Unsupported("tail", "whoever listens counts as a node, whose answers the others await")
+	}
+	if t.heartbeats && t.connection.Counts() {
+		return t.connection.Unsupported("--heartbeats", "nodes are counted")
+	}
 	for _, name := range t.types {
-		wanted, err := typeOf(name)
+		wanted, err := typeOf(name, t.connection.Types())
 		if err != nil {
 			return err
 		}
 		t.wanted = append(t.wanted, wanted)
 	}
-	for _, nsp := range t.namespaces {
-		channel, err := Channel(t.connection, nsp, limits)
+	for i, nsp := range t.namespaces {
+		t.namespaces[i] = Namespace(nsp)
+		names, err := t.connection.Watched(t.namespaces[i])
 		if err != nil {
-			return err
+			return usage(err)
 		}
-		if !slices.Contains(t.channels, channel) {
-			t.channels = append(t.channels, channel)
+		for _, name := range names {
+			if _, known := t.spaces[name]; !known {
+				t.names = append(t.names, name)
+			}
+			t.spaces[name] = t.namespaces[i]
 		}
 	}
 	return nil
 }
 
 func (t *tail) run(ctx context.Context, terminal *cli.Terminal, _ []string) error {
-	return t.connection.WithDriver(ctx, func(server *connect.Server, driver connect.Driver) error {
-		return t.printMessages(ctx, terminal, server, driver)
+	return t.connection.WithDriver(ctx, func(server connect.Server, bus transport.Bus) error {
+		return t.printMessages(ctx, terminal, server, bus)
 	})
 }
 
 // printMessages prints messages until ctx ends or the number of messages of --count is reached.
 func (t *tail) printMessages(
-	ctx context.Context, terminal *cli.Terminal, server *connect.Server, driver connect.Driver,
+	ctx context.Context, terminal *cli.Terminal, server connect.Server, bus transport.Bus,
 ) error {
-	if err := t.check(driver.Limits()); err != nil {
+	if err := t.check(); err != nil {
 		return err
 	}
-	wire, err := t.connection.Wire(driver.Limits(), driver)
+	wire, err := t.connection.Wire(bus)
 	if err != nil {
 		return err
 	}
-	decoder := &Decoder{Prefix: t.connection.Prefix, Wire: wire, Store: driver, Timeout: t.connection.Timeout}
-	queues := make(map[string]queue) // by channel, so that a large message delays only its own namespace
-	for _, channel := range t.channels {
-		queues[channel] = newQueue()
+	decoder := &Decoder{
+		Spaces: t.spaces, Wire: wire, Store: connect.StoreOf(bus), Timeout: t.connection.Timeout,
 	}
+	if t.connection.Legacy() {
+		decoder.Namespaces = t.namespaces
+	}
+	queues := t.queues()
 	var dropped atomic.Int64
 	listener, err := Open(ctx, Config{
-		Bus: driver, Channels: t.channels, Timeout: t.connection.Timeout,
+		Bus: bus, Channels: t.names, Own: t.connection.OwnChannel(), Timeout: t.connection.Timeout,
 		Deliver: func(m transport.Message, at time.Time) {
-			if !queues[m.Channel].put(m, at) {
+			if !queues[t.spaces[m.Channel]].put(m, at) {
 				dropped.Add(1) // waiting for a slow reader would fill the server's notification queue
 			}
 		},
@@ -129,8 +150,12 @@ func (t *tail) printMessages(
 	case err != nil:
 		return err
 	}
-	return listener.while(ctx, func(ctx context.Context) error {
-		terminal.Note("listening to %s", strings.Join(t.channels, ", "))
+	return listener.While(ctx, func(ctx context.Context) error {
+		listening := strings.Join(connect.Shown(t.names...), ", ")
+		if t.connection.Legacy() {
+			listening += fmt.Sprintf(", for %s of %s", strings.Join(t.namespaces, ", "), t.connection.Prefix)
+		}
+		terminal.Note("listening to %s", listening)
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		out := &printer{terminal: terminal, left: t.count, endless: t.count == 0, stop: cancel}
@@ -141,6 +166,18 @@ func (t *tail) printMessages(
 		group.Wait()
 		return out.err
 	})
+}
+
+// queues returns a queue for each namespace, so that a large message delays only its own. Namespaces that share a
+// channel have one queue.
+func (t *tail) queues() map[string]queue {
+	queues := make(map[string]queue)
+	for _, nsp := range t.spaces {
+		if queues[nsp] == nil {
+			queues[nsp] = newQueue()
+		}
+	}
+	return queues
 }
 
 // printer prints lines until their number is reached.
@@ -184,7 +221,8 @@ func (t *tail) decodeQueue(
 		if n := dropped.Swap(0); n > 0 {
 			out.terminal.Note("backplane tail: warning: %d messages are missing: the output is read too slowly", n)
 		}
-		if h, err := decoder.Header(m.Message); err == nil && !t.wants(h.Type) {
+		parsed, ok := decoder.Parse(m.Message)
+		if !ok || parsed.env != nil && !t.wants(parsed.env.Type) {
 			continue
 		}
 		reading, cancel := context.WithCancelCause(ctx)
@@ -192,7 +230,7 @@ func (t *tail) decodeQueue(
 			cancel(errNoAnswer)
 		}
 		start := time.Now()
-		line := decoder.Line(reading, m.Message, m.at)
+		line := decoder.Line(reading, parsed, m.at)
 		cancel(nil)
 		if time.Since(start) >= decoder.Timeout {
 			unanswered = time.Now()
@@ -211,22 +249,22 @@ func (t *tail) wants(kind codec.Type) bool {
 	return t.heartbeats || kind != codec.Heartbeat
 }
 
-// typeNames returns the names of all types of messages.
-func typeNames() []string {
+// typeNames returns the names of types of messages.
+func typeNames(types []codec.Type) []string {
 	var names []string
-	for kind := codec.InitialHeartbeat; kind.Known(); kind++ {
+	for _, kind := range types {
 		names = append(names, kind.String())
 	}
 	return names
 }
 
-// typeOf finds a type by its name or number.
-func typeOf(name string) (codec.Type, error) {
-	for kind := codec.InitialHeartbeat; kind.Known(); kind++ {
+// typeOf finds a type among others by its name or number.
+func typeOf(name string, types []codec.Type) (codec.Type, error) {
+	for _, kind := range types {
 		if strings.EqualFold(name, kind.String()) || name == fmt.Sprint(int(kind)) {
 			return kind, nil
 		}
 	}
 	return 0, &cli.UsageError{Reason: fmt.Sprintf("there is no --type %s: it must be one of %s",
-		name, strings.Join(typeNames(), ", "))}
+		name, strings.Join(typeNames(types), ", "))}
 }

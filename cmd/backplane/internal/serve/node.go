@@ -12,6 +12,7 @@ import (
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/chat"
+	"github.com/backplane-go/backplane/dialect"
 	"github.com/backplane-go/backplane/socketio"
 	"github.com/backplane-go/backplane/transport"
 )
@@ -22,11 +23,21 @@ type Options struct {
 	Bus     transport.Bus
 	BusName string
 	Prefix  string
+	// Dialect is the wire format. Default: that of the library. If Apart is set, it has no messages that the servers
+	// send each other: the page shows only this node's clients, and only they are asked questions.
+	Dialect dialect.Dialect
+	Apart   bool
+	// Unnamed is set if nodes of the dialect do not have a uid for their peers.
+	Unnamed bool
+	// Log configures the log of the cluster. Nil: there is none.
+	Log *backplane.LogConfig
+	// Recover is the time in which clients may return and are recovered. 0: they are not.
+	Recover time.Duration
 	// Name is the name of the node on the page. Default: its port.
 	Name string
 	// URL is the address of the page of the node. Default: "http://" and the address that the node listens on.
 	URL string
-	// Server configures the Socket.IO server; its Cluster and Logger are set here.
+	// Server configures the Socket.IO server; its Cluster, Logger and Recovery are set here.
 	Server socketio.Config
 	Logger *slog.Logger
 }
@@ -58,7 +69,7 @@ func Start(ctx context.Context, listener net.Listener, o Options) (*Node, error)
 	if err := n.open(ctx, o); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	n.chat = chat.New(n.io, chat.Config{Name: n.Name, URL: n.URL, Bus: o.BusName})
+	n.chat = chat.New(n.io, chat.Config{Name: n.Name, URL: n.URL, Bus: o.BusName, Apart: o.Apart, Unnamed: o.Unnamed})
 	mux := http.NewServeMux()
 	mux.Handle(o.Server.Path, n.io)
 	mux.Handle("GET /{$}", chat.Page(o.Server.Path))
@@ -78,12 +89,16 @@ func Start(ctx context.Context, listener net.Listener, o Options) (*Node, error)
 
 // open joins the cluster.
 func (n *Node) open(ctx context.Context, o Options) (err error) {
-	n.cluster, err = backplane.Open(ctx, backplane.Config{Bus: o.Bus, ChannelPrefix: o.Prefix, Logger: o.Logger})
+	n.cluster, err = backplane.Open(ctx, backplane.Config{Bus: o.Bus, Dialect: o.Dialect, ChannelPrefix: o.Prefix,
+		Log: o.Log, Logger: o.Logger})
 	if err != nil {
 		return err
 	}
 	config := o.Server
 	config.Cluster, config.Logger = n.cluster, o.Logger
+	if o.Recover > 0 {
+		config.Recovery = &socketio.Recovery{MaxDisconnection: o.Recover, DecodeData: chat.DecodeData}
+	}
 	if n.io, err = socketio.NewServer(config); err != nil {
 		return errors.Join(err, n.cluster.Close(ctx))
 	}

@@ -32,8 +32,18 @@ var Command = cli.Command{
 	Help: `
 Runs one node of a cluster until it is interrupted: a Socket.IO server with the
 chat of the demo and its page. Use it to try your own clients, proxies and
-databases. With --postgres it joins all nodes that use the same database and
-prefix, on this machine or others, Go or Node.js.
+databases. With --postgres, --redis or --nats it joins all nodes that use the
+same server and prefix, on this machine or others, Go or Node.js.
+
+With --dialect legacy it joins servers of Socket.IO 2. They have no messages for
+what the servers of the chat tell each other, so the page shows only the clients
+of this node, and only they are asked questions. With --dialect classic it joins
+servers with @socket.io/redis-adapter. Those do not say which server a client is
+connected to. With --dialect sharded it joins those with createShardedAdapter.
+
+With --log the database or Redis keeps the messages, so that no node misses any,
+and with --recover a client that reconnects to any node gets all that it has
+missed, also if its node has crashed. All nodes of the cluster need --log.
 
 Pages from the server's own host may connect. Allow others with --origin. Anyone
 who can reach the address can chat: do not expose it to the internet.
@@ -44,6 +54,10 @@ takes up to 3 s. A second signal stops it at once.`,
 	Examples: `
 backplane serve
 backplane serve --addr :8080 --postgres "$DATABASE_URL"
+backplane serve --log --recover 2m --postgres "$DATABASE_URL"
+backplane serve --redis redis://localhost:6379 --dialect classic
+backplane serve --nats nats://localhost:4222
+backplane serve --dialect legacy --allow-eio3 --postgres "$DATABASE_URL"
 backplane serve --origin https://app.example.com --sticky node --compress`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		s := &serve{}
@@ -59,15 +73,17 @@ backplane serve --origin https://app.example.com --sticky node --compress`,
 		fs.StringVar(&s.sticky, "sticky", "",
 			"set a cookie `NAME`, with which a load balancer can keep a client on its node")
 		fs.BoolVar(&s.server.Compress, "compress", false, "compress WebSocket messages of 1024 bytes and more")
+		fs.BoolVar(&s.server.AllowEIO3, "allow-eio3", false, "also accept clients of version 2 of socket.io-client")
 		fs.DurationVar(&s.recover, "recover", 0,
-			"send a client the messages that it has missed, if it reconnects within `TIME`; 0s: never")
+			"send a client the messages that it has missed, if it reconnects within `TIME`, "+
+				"with --log on any node; 0s: never")
 		fs.DurationVar(&s.server.PingInterval, "ping-interval", 25*time.Second, "send each client a ping every `TIME`")
 		fs.DurationVar(&s.server.PingTimeout, "ping-timeout", 20*time.Second,
 			"disconnect a client that does not answer a ping within `TIME`")
 		fs.IntVar(&s.server.MaxPayload, "max-payload", 1_000_000, "largest message that a client may send, in `BYTES`")
 		fs.IntVar(&s.server.MaxConnections, "max-clients", 0, "accept at most `N` clients (default: no limit)")
 		fs.BoolVar(&s.verbose, "verbose", false, "log all events of clients and the cluster, not only problems")
-		s.flags = connect.BindNode(fs)
+		s.flags = connect.BindServer(fs)
 		return s.run
 	},
 }
@@ -98,11 +114,18 @@ func (s *serve) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	backend, err := s.flags.Open()
+	server, err := s.flags.Open()
 	if err != nil {
 		return err
 	}
-	defer backend.Close()
+	defer server.Close()
+	if err := s.flags.CheckRecover(s.recover); err != nil {
+		return err
+	}
+	log, err := s.flags.Log(server, s.recover)
+	if err != nil {
+		return err
+	}
 	listener, err := Listen(ctx, s.addr)
 	if err != nil {
 		return err
@@ -114,14 +137,19 @@ func (s *serve) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	node, err := Start(starting, listener, Options{
-		Bus: backend.Bus(), BusName: backend.Short, Prefix: s.flags.Prefix, Name: s.name, URL: s.url, Server: s.server,
+		Bus: server.Driver(), BusName: server.Engine(), Prefix: s.flags.Prefix, Dialect: s.flags.Dialect(),
+		Apart: s.flags.Legacy(), Unnamed: s.flags.Counts(), Log: log, Recover: s.recover, Name: s.name, URL: s.url,
+		Server: s.server,
 		Logger: slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
-		return backend.Explain(err)
+		return server.Explain(err)
+	}
+	if s.flags.Legacy() && !s.server.AllowEIO3 {
+		t.Note("backplane serve: warning: clients of Socket.IO 2 cannot connect: accept them with --allow-eio3")
 	}
 	fmt.Fprintf(t.Out, "%s: node %s, over %s\n\n  %s\n\nCtrl-C stops the server.\n",
-		t.Paint(cli.Bold, "backplane serve"), node.Name, backend.Name, t.Paint(cli.Cyan, node.URL))
+		t.Paint(cli.Bold, "backplane serve"), node.Name, server.Name(), t.Paint(cli.Cyan, node.URL))
 	select {
 	case <-ctx.Done():
 	case err = <-node.Failed():
@@ -161,9 +189,6 @@ func (s *serve) check() error {
 	}
 	if s.sticky != "" {
 		s.server.Cookie = &http.Cookie{Name: s.sticky, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
-	}
-	if s.recover > 0 {
-		s.server.Recovery = &socketio.Recovery{MaxDisconnection: s.recover}
 	}
 	return CheckAddr(s.addr)
 }
