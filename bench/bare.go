@@ -8,20 +8,28 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go"
 )
 
 // bare is the lower bound: it moves the same bytes in the same batches and does nothing else. One connection publishes
-// the messages that queued up during the previous statement, another one listens.
+// the messages that queued up during the previous batch, another one listens.
 type bare struct {
-	url                 string
-	expected            *atomic.Pointer[expectation]
-	publisher, listener *pgx.Conn
-	cancel              context.CancelFunc
-	group               sync.WaitGroup
-	wake                chan struct{}
+	connect  func(ctx context.Context) (*bareConns, error)
+	expected *atomic.Pointer[expectation]
+	conns    *bareConns
+	cancel   context.CancelFunc
+	group    sync.WaitGroup
+	wake     chan struct{}
 
 	mu      sync.Mutex // guards waiting
 	waiting []bareMessage
+}
+
+// bareConns are the two connections.
+type bareConns struct {
+	publish func(ctx context.Context, payloads []string) error
+	receive func(ctx context.Context) ([]byte, error)
+	close   func(ctx context.Context)
 }
 
 type bareMessage struct {
@@ -31,30 +39,100 @@ type bareMessage struct {
 
 const bareChannel = "socket.io#/"
 
+// barePostgres publishes each batch with one statement.
+func barePostgres(ctx context.Context, url string) (*bareConns, error) {
+	publisher, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := publisher.Exec(ctx, "SET synchronous_commit = off"); err != nil {
+		return nil, err
+	}
+	if _, err := listener.Exec(ctx, `LISTEN "`+bareChannel+`"`); err != nil {
+		return nil, err
+	}
+	return &bareConns{
+		publish: func(ctx context.Context, payloads []string) error {
+			_, err := publisher.Exec(ctx, "SELECT count(pg_notify($1, p)) FROM unnest($2::text[]) AS m(p)", bareChannel,
+				payloads)
+			return err
+		},
+		receive: func(ctx context.Context) ([]byte, error) {
+			n, err := listener.WaitForNotification(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return []byte(n.Payload), nil
+		},
+		close: func(ctx context.Context) {
+			_ = publisher.Close(ctx) // errors do not matter: the connection ends
+			_ = listener.Close(ctx)
+		},
+	}, nil
+}
+
+// bareNATS waits for the server's answer once for each batch.
+func bareNATS(_ context.Context, url string) (*bareConns, error) {
+	publisher, err := nats.Connect(url)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := nats.Connect(url)
+	if err != nil {
+		return nil, err
+	}
+	subscription, err := listener.SubscribeSync("bench")
+	if err == nil {
+		err = subscription.SetPendingLimits(-1, -1)
+	}
+	if err == nil {
+		err = listener.Flush()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &bareConns{
+		publish: func(_ context.Context, payloads []string) error {
+			for _, p := range payloads {
+				if err := publisher.Publish("bench", []byte(p)); err != nil {
+					return err
+				}
+			}
+			return publisher.Flush()
+		},
+		receive: func(ctx context.Context) ([]byte, error) {
+			m, err := subscription.NextMsgWithContext(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return m.Data, nil
+		},
+		close: func(context.Context) {
+			publisher.Close()
+			listener.Close()
+		},
+	}, nil
+}
+
 // join opens both connections.
 func (b *bare) join(ctx context.Context) error {
 	var err error
-	if b.publisher, err = pgx.Connect(ctx, b.url); err != nil {
-		return err
-	}
-	if b.listener, err = pgx.Connect(ctx, b.url); err != nil {
-		return err
-	}
-	if _, err := b.publisher.Exec(ctx, "SET synchronous_commit = off"); err != nil {
-		return err
-	}
-	if _, err := b.listener.Exec(ctx, `LISTEN "`+bareChannel+`"`); err != nil {
+	if b.conns, err = b.connect(ctx); err != nil {
 		return err
 	}
 	ctx, b.cancel = context.WithCancel(ctx)
 	b.group.Go(func() {
 		for {
-			n, err := b.listener.WaitForNotification(ctx)
+			p, err := b.conns.receive(ctx)
 			if err != nil {
 				return
 			}
 			if e := b.expected.Load(); e != nil {
-				e.text([]byte(n.Payload))
+				e.text(p)
 			}
 		}
 	})
@@ -80,8 +158,7 @@ func (b *bare) publish(ctx context.Context) {
 		for i, m := range batch {
 			payloads[i] = m.payload
 		}
-		_, err := b.publisher.Exec(ctx, "SELECT count(pg_notify($1, p)) FROM unnest($2::text[]) AS m(p)", bareChannel,
-			payloads)
+		err := b.conns.publish(ctx, payloads)
 		for _, m := range batch {
 			m.done <- err
 		}
@@ -119,8 +196,7 @@ func (b *bare) populate(int, int)                {}
 func (b *bare) leave(ctx context.Context) error {
 	b.cancel()
 	b.group.Wait()
-	_ = b.publisher.Close(ctx) // errors do not matter: the connection ends
-	_ = b.listener.Close(ctx)
+	b.conns.close(ctx)
 	return nil
 }
 

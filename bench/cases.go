@@ -1,5 +1,10 @@
 package main
 
+import (
+	"slices"
+	"strings"
+)
+
 // benchCase describes a load.
 type benchCase struct {
 	Name      string
@@ -11,18 +16,25 @@ type benchCase struct {
 	Kind      string
 	Size      int
 	Receivers int
-	Rooms     int
-	Sockets   int // clients per receiver, spread over Rooms rooms
+	// Publishers is the number of publishing nodes, which have N and InFlight together. Default: 1.
+	Publishers int
+	Rooms      int
+	Only       []string // contenders; empty: all
+	Sockets    int      // clients per receiver, spread over Rooms rooms
 }
 
-// groups sorts the cases by their number of receivers, so that the processes start once for each number.
-func groups(all []benchCase) (sizes []int, by map[int][]benchCase) {
-	by = make(map[int][]benchCase)
+// teamSize is how many processes a contender has.
+type teamSize struct{ receivers, publishers int }
+
+// groups sorts the cases by the size of their teams, so that the processes start once for each size.
+func groups(all []benchCase) (sizes []teamSize, by map[teamSize][]benchCase) {
+	by = make(map[teamSize][]benchCase)
 	for _, c := range all {
-		if by[c.Receivers] == nil {
-			sizes = append(sizes, c.Receivers)
+		size := teamSize{c.Receivers, max(c.Publishers, 1)}
+		if by[size] == nil {
+			sizes = append(sizes, size)
 		}
-		by[c.Receivers] = append(by[c.Receivers], c)
+		by[size] = append(by[size], c)
 	}
 	return sizes, by
 }
@@ -56,19 +68,27 @@ var cases = []benchCase{
 
 func init() {
 	for i := range cases {
-		c := &cases[i]
-		if c.Receivers == 0 {
-			c.Receivers = 1
-		}
-		if c.Op == "" {
-			c.Op = "emit"
-		}
+		cases[i].setDefaults()
 	}
 }
 
-// suits reports whether a contender supports the case: the bare limit supports small broadcasts only.
+func (c *benchCase) setDefaults() {
+	if c.Receivers == 0 {
+		c.Receivers = 1
+	}
+	if c.Op == "" {
+		c.Op = "emit"
+	}
+}
+
+// suits reports whether a contender supports the case: the bare limit supports small broadcasts only, and a case may be
+// for some contenders only.
 func (c benchCase) suits(contender string) bool {
-	return contender != "bare" || c.Kind == "json" && c.Op == "emit" && c.Size < 7000 && c.Sockets == 0
+	if len(c.Only) > 0 && !slices.Contains(c.Only, contender) {
+		return false
+	}
+	bare := strings.HasPrefix(contender, "bare")
+	return !bare || c.Kind == "json" && c.Op == "emit" && c.Size < 7000 && c.Sockets == 0
 }
 
 // command returns the command for the workers.

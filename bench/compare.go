@@ -48,24 +48,30 @@ func compare(ctx context.Context, s settings) error {
 	if err := srv.warmUp(ctx); err != nil {
 		return fmt.Errorf("warming up PostgreSQL: %w", err)
 	}
+	chosen, results, err := s.run(ctx, srv, cases)
+	if err != nil || s.Out == "" {
+		return err
+	}
+	return write(s, srv, chosen, results)
+}
+
+// run runs the chosen ones of the cases.
+func (s settings) run(ctx context.Context, srv *server, cases []benchCase) ([]benchCase, map[string]outcomes, error) {
 	chosen := slices.DeleteFunc(slices.Clone(cases), func(c benchCase) bool {
 		return !s.Chosen(c.Name)
 	})
 	results := make(map[string]outcomes)
 	sizes, by := groups(chosen)
-	for _, receivers := range sizes {
-		if err := s.group(ctx, srv, receivers, by[receivers], results); err != nil {
-			return err
+	for _, size := range sizes {
+		if err := s.group(ctx, srv, size, by[size], results); err != nil {
+			return nil, nil, err
 		}
 	}
-	if s.Out == "" {
-		return nil
-	}
-	return write(s, srv, chosen, results)
+	return chosen, results, nil
 }
 
-// group runs the cases with this number of receivers.
-func (s settings) group(ctx context.Context, srv *server, receivers int, all []benchCase,
+// group runs the cases whose teams have this size.
+func (s settings) group(ctx context.Context, srv *server, size teamSize, all []benchCase,
 	results map[string]outcomes) error {
 	var teams []*team
 	defer func() {
@@ -74,8 +80,11 @@ func (s settings) group(ctx context.Context, srv *server, receivers int, all []b
 		}
 	}()
 	for _, name := range s.Contenders {
-		figures.Progress("starting %s, %d receivers", name, receivers)
-		t, err := startTeam(ctx, srv, name, receivers, s.Profiles)
+		if !slices.ContainsFunc(all, func(c benchCase) bool { return c.suits(name) }) {
+			continue
+		}
+		figures.Progress("starting %s, %d receivers, %d publishers", name, size.receivers, size.publishers)
+		t, err := startTeam(ctx, srv, name, size, s.Profiles)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,12 +15,17 @@ import (
 	"github.com/backplane-go/backplane/postgres"
 )
 
-// server is the PostgreSQL server that all contenders use.
+// server is the servers that the contenders use.
 type server struct {
-	url        string
-	postmaster int
-	version    string
-	databases  []string
+	url          string // of PostgreSQL; empty: there is none
+	postmaster   int
+	version      string
+	redis        string // URL of a Redis server; empty: there is none
+	nats         string // URL of a NATS server
+	natsVersion  string
+	servers      []int // the processes of the others
+	redisVersion string
+	databases    []string
 }
 
 func openServer(ctx context.Context, url string) (*server, error) {
@@ -49,8 +55,13 @@ func (s *server) warmUp(ctx context.Context) error {
 FROM generate_series(1, (SELECT setting::int FROM pg_settings WHERE name = 'max_wal_size')) -- in MB`)
 }
 
-// settle makes the server write its dirty pages, so that no run pays for the previous one.
-func (s *server) settle(ctx context.Context) error { return execute(ctx, s.url, "CHECKPOINT") }
+// settle makes PostgreSQL write its dirty pages, so that no run pays for the previous one.
+func (s *server) settle(ctx context.Context) error {
+	if s.url == "" {
+		return nil
+	}
+	return execute(ctx, s.url, "CHECKPOINT")
+}
 
 func execute(ctx context.Context, url, statement string) error {
 	conn, err := pgx.Connect(ctx, url)
@@ -60,6 +71,17 @@ func execute(ctx context.Context, url, statement string) error {
 	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, statement)
 	return err
+}
+
+// address returns the URL for the processes of a contender.
+func (s *server) address(ctx context.Context, name string) (string, error) {
+	switch contenderOf(name).engine {
+	case onRedis:
+		return s.redis, nil
+	case onNATS:
+		return s.nats, nil
+	}
+	return s.database(ctx, strings.ReplaceAll(name, "+", "_"))
 }
 
 // database creates a database for a contender, so that contenders do not wake each other's listeners.
@@ -101,7 +123,7 @@ func (s *server) drop(ctx context.Context) error {
 	return nil
 }
 
-// cpu returns the CPU time in seconds of the server and all its processes, including those that have ended.
+// cpu returns the CPU time in seconds of the servers and all their processes, including those that have ended.
 func (s *server) cpu() float64 {
 	var ticks int64
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -119,9 +141,11 @@ func (s *server) cpu() float64 {
 			return v
 		}
 		switch {
+		case slices.Contains(s.servers, pid):
+			ticks += field(14) + field(15)
 		case pid == s.postmaster:
 			ticks += field(14) + field(15) + field(16) + field(17)
-		case int(field(4)) == s.postmaster:
+		case int(field(4)) == s.postmaster && s.postmaster > 0:
 			ticks += field(14) + field(15)
 		}
 	}

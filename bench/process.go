@@ -16,8 +16,8 @@ type worker struct{ *process.Process }
 // spawn starts a worker that uses the database at url.
 func spawn(ctx context.Context, contender, url, profiles string) (*worker, error) {
 	var cmd *exec.Cmd
-	if contender == "node" {
-		cmd = exec.CommandContext(ctx, "node", filepath.Join("bench", "node", "worker.js"), url)
+	if adapter := contenderOf(contender).node; adapter != "" {
+		cmd = exec.CommandContext(ctx, "node", filepath.Join("bench", "node", "worker.js"), adapter, url)
 	} else {
 		self, err := os.Executable()
 		if err != nil {

@@ -3,44 +3,45 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 )
 
-// team is the publisher and the receivers of one contender. Each is a process; the team has its own database.
+// team is the publishers and the receivers of one contender. Each is a process; the team has its own database.
 //
 // PostgreSQL keeps the notifications of all databases in one queue, and every listening session reads all of
 // it. So a team listens only during its own runs. The team of Node.js listens all the time, because its adapter
 // may take up to 5 s after joining to learn its peers.
 type team struct {
-	name      string
-	publisher *worker
-	receivers []*worker
+	name       string
+	publishers []*worker
+	receivers  []*worker
 }
 
 // runs numbers the rounds, so that a late message is not counted in a later round.
 var runs atomic.Uint32
 
-func startTeam(ctx context.Context, srv *server, name string, receivers int, profiles string) (*team, error) {
-	url, err := srv.database(ctx, name)
+func startTeam(ctx context.Context, srv *server, name string, size teamSize, profiles string) (*team, error) {
+	url, err := srv.address(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	t := &team{name: name}
-	for range receivers {
+	for i := range size.receivers + size.publishers {
 		p, err := spawn(ctx, name, url, profiles)
 		if err != nil {
 			t.stop()
 			return nil, err
 		}
-		t.receivers = append(t.receivers, p)
-	}
-	if t.publisher, err = spawn(ctx, name, url, profiles); err != nil {
-		t.stop()
-		return nil, err
+		if i < size.receivers {
+			t.receivers = append(t.receivers, p)
+		} else {
+			t.publishers = append(t.publishers, p)
+		}
 	}
 	if t.stays() {
-		if err := t.each(command{Cmd: "peers", N: receivers}); err != nil {
+		if err := t.each(command{Cmd: "peers", N: size.receivers + size.publishers - 1}); err != nil {
 			t.stop()
 			return nil, err
 		}
@@ -49,7 +50,7 @@ func startTeam(ctx context.Context, srv *server, name string, receivers int, pro
 }
 
 // stays reports whether the team listens between its runs too.
-func (t *team) stays() bool { return t.name == "node" }
+func (t *team) stays() bool { return contenderOf(t.name).node != "" }
 
 // join makes all processes listen.
 func (t *team) join() error {
@@ -59,7 +60,7 @@ func (t *team) join() error {
 	if err := t.each(command{Cmd: "join"}); err != nil {
 		return err
 	}
-	return t.each(command{Cmd: "peers", N: len(t.receivers)})
+	return t.each(command{Cmd: "peers", N: len(t.all()) - 1})
 }
 
 func (t *team) leave() error {
@@ -79,12 +80,7 @@ func (t *team) each(c command) error {
 	return nil
 }
 
-func (t *team) all() []*worker {
-	if t.publisher == nil {
-		return t.receivers
-	}
-	return append([]*worker{t.publisher}, t.receivers...)
-}
+func (t *team) all() []*worker { return slices.Concat(t.publishers, t.receivers) }
 
 func (t *team) stop() {
 	for _, p := range t.all() {
@@ -100,6 +96,37 @@ func (t *team) tell(c command) (total reply, err error) {
 			return total, err
 		}
 		total.CPU += r.CPU
+	}
+	return total, nil
+}
+
+// publish makes the publishers execute the command together. Each sends its part of the messages.
+func (t *team) publish(c command) (total reply, err error) {
+	n := len(t.publishers)
+	for i, p := range t.publishers {
+		part := c
+		part.First = c.N * i / n
+		part.N = c.N*(i+1)/n - part.First
+		if c.InFlight > 0 {
+			part.InFlight = max(c.InFlight/n, 1)
+		}
+		if err := p.Tell(part); err != nil {
+			return total, err
+		}
+	}
+	for _, p := range t.publishers {
+		r, err := p.answer(patience)
+		if err != nil {
+			return total, err
+		}
+		if total.Start == 0 || r.Start < total.Start {
+			total.Start = r.Start
+		}
+		total.End = max(total.End, r.End)
+		total.Errors += r.Errors
+		total.Answers += r.Answers
+		total.CPU += r.CPU
+		total.P50, total.P99 = max(total.P50, r.P50), max(total.P99, r.P99)
 	}
 	return total, nil
 }
@@ -120,7 +147,7 @@ func (t *team) measure(srv *server, c benchCase) (outcome, error) {
 		return outcome{}, err
 	}
 	cpu := srv.cpu()
-	sent, err := t.publisher.ask(c.command("publish", run), patience)
+	sent, err := t.publish(c.command("publish", run))
 	if err != nil {
 		return outcome{}, err
 	}

@@ -8,24 +8,31 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	_ "github.com/lib/pq"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/bench/internal/process"
+	"github.com/backplane-go/backplane/dialect/redisclassic"
+	"github.com/backplane-go/backplane/nats/natsdriver"
+	"github.com/backplane-go/backplane/postgres"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 	"github.com/backplane-go/backplane/postgres/pqdriver"
+	"github.com/backplane-go/backplane/redis/redisdriver"
 )
 
 // command is what the coordinator sends to a worker, as one line of JSON.
 type command struct {
-	Cmd      string  `json:"cmd"` // "join", "leave", "peers", "populate", "cpu", "expect" or "publish"
+	Cmd      string  `json:"cmd"` // "join", "leave", "peers", "populate", "cpu", "expect", "caughtUp" or "publish"
 	Op       string  `json:"op"`  // "emit", "ack" or "fetch"
 	Run      uint32  `json:"run"`
+	First    int     `json:"first"` // number of the first message, for "publish"
 	N        int     `json:"n"`
 	Idle     float64 `json:"idle"`     // seconds without a message after which missing messages count as lost
 	InFlight int     `json:"inFlight"` // 0: one loop that does not wait
@@ -107,6 +114,8 @@ func work(contender, url string) error {
 			expected.Store(e)
 			say.Encode(reply{Ready: true})
 			go func() { say.Encode(e.wait()) }()
+		case "caughtUp": // answered when the node has replayed what it has missed
+			go func() { say.Encode(reply{Last: <-caughtUp}) }()
 		case "publish":
 			say.Encode(publish(ctx, n, c))
 		default:
@@ -116,27 +125,72 @@ func work(contender, url string) error {
 	return in.Err()
 }
 
+// withLog is the end of the name of a contender that keeps its messages.
+const withLog = "+log"
+
+// caughtUp gets the time when the node has replayed what it has missed, Unix nanoseconds.
+var caughtUp = make(chan int64, 1)
+
+// notDurable is the end of the name of a contender whose log does not wait for the disk.
+const notDurable = "+async"
+
+// becomesDeaf is the end of the name of a contender whose connections will be cut.
+const becomesDeaf = "+deaf"
+
 func open(ctx context.Context, contender, url string, expected *atomic.Pointer[expectation]) (node, error) {
 	var config backplane.Config
+	contender, deaf := strings.CutSuffix(contender, becomesDeaf)
+	contender, async := strings.CutSuffix(contender, notDurable)
+	contender, kept := strings.CutSuffix(contender, withLog)
+	driver := postgres.Config{AsyncLog: async}
+	if kept {
+		config.Log = &backplane.LogConfig{}
+	}
 	switch contender {
-	case "bare":
-		return &bare{url: url, expected: expected, wake: make(chan struct{}, 1)}, nil
+	case "bare", "bare-nats":
+		connect := barePostgres
+		if contender == "bare-nats" {
+			connect = bareNATS
+		}
+		return &bare{connect: func(ctx context.Context) (*bareConns, error) { return connect(ctx, url) },
+			expected: expected, wake: make(chan struct{}, 1)}, nil
+	case "nats":
+		config.Bus = natsdriver.New(url)
 	case "pgx":
 		pool, err := pgxpool.New(ctx, url)
 		if err != nil {
 			return nil, err
 		}
-		config.Bus = pgxdriver.New(pool)
+		config.Bus = pgxdriver.NewWithConfig(pool, pgxdriver.Config{Config: driver})
+	case "classic", "redis":
+		options, err := redis.ParseURL(url)
+		if err != nil {
+			return nil, err
+		}
+		driver := redisdriver.Config{}
+		if contender == "classic" {
+			driver.RawNames, config.Dialect = true, redisclassic.Dialect{}
+			config.ChannelPrefix = "bench" // Node.js's nodes are another cluster
+		}
+		config.Bus = redisdriver.NewWithConfig(redis.NewClient(options), driver)
 	case "pq":
 		db, err := sql.Open("postgres", url)
 		if err != nil {
 			return nil, err
 		}
-		config.Bus = pqdriver.New(db, url)
+		config.Bus = pqdriver.NewWithConfig(db, url, pqdriver.Config{Config: driver})
 	default:
 		return nil, fmt.Errorf("unknown contender %q", contender)
 	}
-	config.ErrorHandler = func(err error) { fmt.Fprintln(os.Stderr, err) }
+	config.Trace.SessionRecovered = func(*backplane.GapError) {
+		select {
+		case caughtUp <- time.Now().UnixNano():
+		default:
+		}
+	}
+	if !deaf { // errors are expected then
+		config.ErrorHandler = func(err error) { fmt.Fprintln(os.Stderr, err) }
+	}
 	cluster, err := backplane.Open(ctx, config)
 	if err != nil {
 		return nil, err
@@ -149,7 +203,7 @@ func publish(ctx context.Context, n node, c command) reply {
 	var errors, answers, next atomic.Int64
 	var group sync.WaitGroup
 	one := func(i int) {
-		got, err := n.do(ctx, c, uint32(i))
+		got, err := n.do(ctx, c, uint32(c.First+i))
 		if err != nil {
 			errors.Add(1)
 		}

@@ -1,6 +1,7 @@
-// A worker of the benchmark with Socket.IO's Postgres adapter. It executes the commands on standard input, one JSON
-// object per line. The adapter runs under the best conditions: a pool of 10 connections, no debug output, no client. A
-// counter replaces the in-memory adapter, so that only the adapter itself is measured.
+// A worker of the benchmark with one of Socket.IO's adapters: "postgres", "classic" (Redis) or "streams" (Redis, with
+// connection state recovery). Its arguments are the adapter and the URL of the server. It executes the commands on
+// standard input, one JSON object per line. The adapter runs under the best conditions: a pool of 10 connections, no
+// debug output, no client. A counter replaces the in-memory adapter, so that only the adapter itself is measured.
 "use strict";
 const { createRequire } = require("node:module");
 const path = require("node:path");
@@ -11,7 +12,7 @@ const { createAdapter } = load("@socket.io/postgres-adapter");
 const { Adapter } = load("socket.io-adapter");
 const { Pool } = load("pg");
 
-const url = process.argv[2];
+const [kind, url] = process.argv.slice(2);
 const say = (o) => process.stdout.write(JSON.stringify(o) + "\n");
 // now returns Unix nanoseconds, with the precision of a microsecond.
 const now = () => Math.round((performance.timeOrigin + performance.now()) * 1e6);
@@ -81,11 +82,38 @@ class Expectation {
   }
 }
 
-const pool = new Pool({ connectionString: url, max: 10 });
-const io = new Server(0, { serveClient: false });
+const io = new Server(0, { serveClient: false, ...(kind === "streams" && { connectionStateRecovery: {} }) });
 let errors = 0;
-io.adapter(createAdapter(pool, { errorHandler: () => errors++ }));
-const adapter = io.of("/").adapter;
+let adapter;
+
+// connect opens a connection to Redis.
+async function connect() {
+  const client = load("@redis/client").createClient({ url });
+  client.on("error", () => errors++);
+  await client.connect();
+  return client;
+}
+
+// sent settles when Redis has answered the latest broadcast. The classic adapter does not wait for that, so that the
+// number of messages in flight would have no effect.
+let sent;
+
+// open connects the adapter to its server.
+async function open() {
+  if (kind === "streams") {
+    io.adapter(load("@socket.io/redis-streams-adapter").createAdapter(await connect()));
+  } else if (kind === "classic") {
+    const client = await connect();
+    const publish = client.publish;
+    client.publish = (...args) => (sent = publish.apply(client, args));
+    io.adapter(load("@socket.io/redis-adapter").createAdapter(client, await connect()));
+  } else {
+    const pool = new Pool({ connectionString: url, max: 10 });
+    io.adapter(createAdapter(pool, { errorHandler: () => errors++ }));
+  }
+  adapter = io.of("/").adapter;
+}
+
 const opts = (room) => ({ rooms: new Set(room === undefined ? [] : [room]), except: new Set(), flags: {} });
 
 // padding and noise are the same as in expectation.go.
@@ -116,13 +144,16 @@ function message(kind, size, run, i) {
   return arg;
 }
 
-async function publish({ run, n, inFlight, rate, kind, size, rooms, op }) {
+async function publish({ run, first = 0, n, inFlight, rate, kind, size, rooms, op }) {
   const start = now(), cpu0 = cpu();
   errors = 0;
   let next = 0, answers = 0;
   const room = (i) => (rooms ? "room-" + (i % rooms) : undefined);
   const one = {
-    emit: (i) => adapter.broadcast({ type: 2, data: ["m", message(kind, size, run, i)] }, opts(room(i))),
+    emit: (i) => {
+      const packet = { type: 2, data: ["m", message(kind, size, run, first + i)] };
+      return adapter.broadcast(packet, opts(room(first + i))) || sent;
+    },
     ack: async (i) => {
       const got = await io.of("/").timeout(30000).emitWithAck("m", message(kind, size, run, i));
       answers += got.length;
@@ -164,6 +195,7 @@ async function publish({ run, n, inFlight, rate, kind, size, rooms, op }) {
 }
 
 (async () => {
+  await open();
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const c = JSON.parse(line);
     if (c.cmd === "peers") {

@@ -2,6 +2,7 @@ package figures
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -43,16 +44,12 @@ func (r Results[C]) Write(o Options, chart, table []byte) error {
 	if err := os.WriteFile(strings.TrimSuffix(o.Out, ".json")+".svg", chart, 0o644); err != nil || o.Docs == "" {
 		return err
 	}
-	return replaceTable(o.Docs, table)
+	return replaceTable(o.Docs, cmp.Or(o.Table, "bench"), table)
 }
 
-// The table in a page of the documentation stands between these lines.
-const (
-	tableBegins = "<!-- bench: the table begins -->\n"
-	tableEnds   = "<!-- bench: the table ends -->\n"
-)
-
-func replaceTable(page string, table []byte) error {
+// replaceTable replaces the table in a page of the documentation, which stands between two lines with its name.
+func replaceTable(page, name string, table []byte) error {
+	tableBegins, tableEnds := "<!-- "+name+": the table begins -->\n", "<!-- "+name+": the table ends -->\n"
 	text, err := os.ReadFile(page)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ type Options struct {
 	Profiles   string // folder; empty: no profiles
 	Out        string // file; empty: results are only printed
 	Docs       string // Markdown file; empty: none
+	Table      string // the name of the table in the file; empty: "bench"
 }
 
 // Flags defines the flags. contenders lists all contenders, separated by commas; quick describes what -quick

@@ -95,6 +95,9 @@ func (p *Process) Ask(command any, limit time.Duration, reply any) error {
 	return p.Answer(limit, reply)
 }
 
+// Kill kills the worker at once. Stop must be called too.
+func (p *Process) Kill() { _ = p.cmd.Process.Kill() } // fails only if the process has ended
+
 // Stop closes the worker's standard input and waits until the worker has ended. It kills the worker after ten seconds.
 func (p *Process) Stop() {
 	_ = p.stdin.Close()
