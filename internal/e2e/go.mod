@@ -6,12 +6,20 @@ require (
 	github.com/backplane-go/backplane v0.0.0
 	github.com/gobwas/ws v1.4.0
 	github.com/jackc/pgx/v5 v5.12.0
+	github.com/redis/go-redis/v9 v9.22.0
 	github.com/stretchr/testify v1.12.1
 	github.com/vmihailenco/msgpack/v5 v5.4.1
 	go.uber.org/goleak v1.3.0
 )
 
 require (
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	go.uber.org/atomic v1.11.0 // indirect
+	golang.org/x/sys v0.30.0 // indirect
+)
+
+require (
+	github.com/backplane-go/backplane/redis v0.0.0
 	github.com/fxamacker/cbor/v2 v2.9.6 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect
 	github.com/gobwas/pool v0.2.1 // indirect
@@ -27,3 +35,5 @@ require (
 )
 
 replace github.com/backplane-go/backplane => ../..
+
+replace github.com/backplane-go/backplane/redis => ../../redis

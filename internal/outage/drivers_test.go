@@ -3,7 +3,6 @@ package outage_test
 import (
 	"context"
 	"database/sql"
-	"flag"
 	"testing"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/backplane-go/backplane/internal/testparallel"
 	"github.com/backplane-go/backplane/postgres"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 	"github.com/backplane-go/backplane/postgres/pqdriver"
@@ -19,17 +19,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if !isSet("test.parallel") { // the tests mostly wait
-		_ = flag.Set("test.parallel", "5")
-	}
+	testparallel.Set("5")
 	goleak.VerifyTestMain(m)
-}
-
-// isSet reports whether a flag is set on the command line.
-func isSet(name string) (found bool) {
-	flag.Visit(func(f *flag.Flag) { found = found || f.Name == name })
-	return found
 }
 
 // kind is one of the drivers.
@@ -132,7 +123,7 @@ func each(t *testing.T, test func(t *testing.T, k kind)) {
 }
 
 // patience limits how long a test waits for an event that must happen.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // within returns a context that ends when the test has waited too long.
 func within(tb testing.TB) context.Context {

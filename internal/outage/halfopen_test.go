@@ -58,6 +58,9 @@ func testHalfOpen(t *testing.T, k kind, target string, direction pgtest.Directio
 	a := startNode(t, k.open(t, database, withConnectTimeout(t, proxy.URL()), postgres.Config{}), fastHeartbeats)
 	b := startNode(t, k.openAt(t, database), fastHeartbeats)
 	waitForPeers(t, a, b)
+	// Then the node has a connection for publishing, and nothing is in progress until its next heartbeat: what the test
+	// sends is the first message that may be lost.
+	a.published.wait(t, "a heartbeat", a.published.mark(), 1, func(err error) bool { return err == nil })
 	lost, recovered, sent, left := a.sessionsLost.mark(), a.recovered.mark(), a.published.mark(), b.peersLeft.mark()
 	proxy.StallOnly(direction, target)
 
@@ -107,6 +110,34 @@ func requireStuckPublishing(t *testing.T, n *node, mark int) {
 	n.errors.wait(t, "the error of EmitAsync", errs, 1, isOpError("publish"))
 	batches, _ := n.published.since(mark, func(err error) bool { return err == nil })
 	require.LessOrEqual(t, len(batches), 1, "at most the batch in progress may have been sent")
+}
+
+// TestDeafNodeThatCannotPublish breaks the listening connection of a node that has no connection for publishing and can
+// open none, so that it sends nothing whose return it could miss. It notices as soon as it can publish again.
+func TestDeafNodeThatCannotPublish(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, k kind) {
+		t.Parallel()
+		database := pgtest.Database(t)
+		proxy := pgtest.NewProxy(t, database)
+		a := startNode(t, k.open(t, database, withConnectTimeout(t, proxy.URL()), postgres.Config{}), fastHeartbeats)
+		b := startNode(t, k.openAt(t, database), fastHeartbeats)
+		waitForPeers(t, a, b)
+		sent := a.published.mark()
+		proxy.StallOnly(pgtest.Both, "backplane publish")
+		a.published.wait(t, "a batch for which no connection could be opened", sent, 1, func(err error) bool {
+			return errors.Is(err, transport.ErrNotSent)
+		})
+		lost := a.sessionsLost.mark()
+		proxy.DropPackets()
+		proxy.Resume()
+		errs, _ := a.sessionsLost.wait(t, "SessionLost", lost, 1, nil)
+		require.ErrorIs(t, errs[0], backplane.ErrSilent)
+		requireRecovery(t, database, a, b)
+		a.requireClose(t)
+		b.requireClose(t)
+		waitForNoConnections(t, database)
+	})
 }
 
 // TestHalfOpenBeforeListen stalls the data that a listening connection sends, which is only noticed when it

@@ -18,7 +18,7 @@ import (
 // what to do. The timeout gives the server time to report the problem, even on a busy machine.
 func requireOpenFails(t *testing.T, h *driver, want error, hints ...string) error {
 	t.Helper()
-	return requireOpenFailsWithin(t, patience/2, h, want, hints...)
+	return requireOpenFailsWithin(t, 15*time.Second, h, want, hints...)
 }
 
 func requireOpenFailsWithin(t *testing.T, timeout time.Duration, h *driver, want error, hints ...string) error {

@@ -61,7 +61,7 @@ func TestRequestsWhileAPeerDies(t *testing.T) {
 
 		mark, lost := victim.received.mark(), victim.sessionsLost.mark()
 		proxy.StallOnly(pgtest.ToServer, "backplane publish") // its answers are held back
-		wait := sendRequests(t, a.rooms["/"], patience/2)
+		wait := sendRequests(t, a.rooms["/"], 15*time.Second)
 		waitForRequests(t, victim, mark)
 		proxy.Stall(pgtest.Both)
 		proxy.Cut()

@@ -11,6 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/backplane-go/backplane/internal/child"
+	"github.com/backplane-go/backplane/internal/freeport"
 )
 
 // The pool modes of PgBouncer, which determine how long a client keeps a server connection.
@@ -53,7 +56,7 @@ func bouncerBinary() (string, error) {
 }
 
 func startBouncer(tb testing.TB, binary, folder, server, poolMode string, settings []string) (*process, string, error) {
-	port, err := freePort()
+	port, err := freeport.Get()
 	if err != nil {
 		return nil, "", err
 	}
@@ -79,7 +82,7 @@ func startBouncer(tb testing.TB, binary, folder, server, poolMode string, settin
 	if err != nil {
 		return nil, "", err
 	}
-	if err := giveTo(attributes, folder); err != nil {
+	if err := child.GiveTo(attributes, folder); err != nil {
 		return nil, "", err
 	}
 	bouncer := exec.Command(binary, config)

@@ -16,7 +16,6 @@
 //   - pgbouncer.go: PgBouncer
 //   - process.go: running a program
 //   - binaries.go: finding PostgreSQL's programs
-//   - account_unix.go, account_other.go: the account that runs them
 package pgtest
 
 import (
@@ -98,8 +97,9 @@ func With(tb testing.TB, server string, change func(u *url.URL)) string {
 	return u.String()
 }
 
-// patience limits each step of this package, so that a test fails instead of hanging.
-const patience = 30 * time.Second
+// patience limits each step of this package, so that a test fails instead of hanging. DROP DATABASE waits for a
+// checkpoint, which takes long while other programs write to the same disk.
+const patience = 2 * time.Minute
 
 func execute(server, sql string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

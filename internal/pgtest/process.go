@@ -5,36 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"runtime"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/backplane-go/backplane/internal/child"
 )
 
 // process is a running program.
-type process struct {
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
-	err  error         // why it ended; read after done
+type process struct{ *child.Process }
+
+func start(cmd *exec.Cmd) (*process, error) {
+	p, err := child.Start(cmd)
+	return &process{p}, err
 }
 
-// start runs cmd. The kernel sends the child the signal for the death of its parent as soon as the thread that
-// forked it ends. So that thread waits for the child.
-func start(cmd *exec.Cmd) (*process, error) {
-	p := &process{cmd: cmd, done: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			p.err = cmd.Wait()
-			close(p.done)
-		}
-	}()
-	return p, <-started
+// attributes returns the process attributes for PostgreSQL's programs. These refuse to run as root.
+func attributes() (*syscall.SysProcAttr, error) {
+	return child.Unprivileged(quit, "postgres", "nobody")
 }
 
 // waitUntilReady waits until the program accepts connections at a URL.
@@ -45,8 +34,8 @@ func (p *process) waitUntilReady(ctx context.Context, server string) error {
 			return conn.Close(ctx)
 		}
 		select {
-		case <-p.done:
-			return errors.Join(fmt.Errorf("the program has ended: %w", p.err), err)
+		case <-p.Done():
+			return errors.Join(fmt.Errorf("the program has ended: %w", p.Err()), err)
 		case <-ctx.Done():
 			return err
 		case <-time.After(20 * time.Millisecond):
@@ -62,18 +51,5 @@ func (p *process) end(signal syscall.Signal) error {
 	if p == nil {
 		return nil
 	}
-	for _, signal := range []syscall.Signal{signal, quit, syscall.SIGKILL} {
-		select {
-		case <-p.done:
-			return nil
-		default:
-		}
-		_ = p.cmd.Process.Signal(signal) // fails only if the process has ended
-		select {
-		case <-p.done:
-			return nil
-		case <-time.After(patience / 3):
-		}
-	}
-	return fmt.Errorf("pgtest: process %d does not end", p.cmd.Process.Pid)
+	return p.End(patience/3, signal, quit)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,13 +25,13 @@ const (
 // an unplugged cable, drop it, delay it, or cut and refuse connections.
 type Proxy struct {
 	listener net.Listener
-	target   string // host:port
 	url      string
 
 	wg   sync.WaitGroup
 	mu   sync.Mutex // guards the fields below
-	wake *sync.Cond // signaled when they change
+	wake *sync.Cond // signaled when they change, except for target
 
+	target  string // host:port
 	stalled Direction
 	only    string // stalls only connections whose first data contains this text
 
@@ -150,6 +149,32 @@ func (p *Proxy) DropPackets() int {
 	return len(p.pairs)
 }
 
+// CutDropped closes the connections for which DropPackets was called, like a network that answers again. It returns
+// their number.
+func (p *Proxy) CutDropped() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for pair := range p.pairs {
+		if pair.dropped {
+			n += pair.closeLocked()
+		}
+	}
+	p.wake.Broadcast()
+	return n
+}
+
+// closeLocked closes both connections. It returns 0 if they are closed already, 1 otherwise.
+func (c *pair) closeLocked() int {
+	if c.cut {
+		return 0
+	}
+	c.cut = true
+	_ = c.client.Close()
+	_ = c.server.Close()
+	return 1
+}
+
 // Cut closes all connections and returns their number. New ones are accepted.
 func (p *Proxy) Cut() int {
 	p.mu.Lock()
@@ -160,12 +185,7 @@ func (p *Proxy) Cut() int {
 func (p *Proxy) cutLocked() int {
 	n := 0
 	for pair := range p.pairs {
-		if !pair.cut {
-			n++
-		}
-		pair.cut = true
-		_ = pair.client.Close()
-		_ = pair.server.Close()
+		n += pair.closeLocked()
 	}
 	p.wake.Broadcast()
 	return n
@@ -193,107 +213,4 @@ func (p *Proxy) Close() {
 	p.cutLocked()
 	p.mu.Unlock()
 	p.wg.Wait()
-}
-
-func (p *Proxy) accept() {
-	defer p.wg.Done()
-	for {
-		client, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp", p.target)
-		if err != nil {
-			_ = client.Close() // the server is down
-			continue
-		}
-		c := &pair{client: client, server: server}
-		p.mu.Lock()
-		p.accepted++
-		c.number = p.accepted
-		p.pairs[c] = struct{}{}
-		if p.refused {
-			c.cut = true
-			_ = client.Close()
-			_ = server.Close()
-		}
-		if p.closed {
-			p.cutLocked()
-		}
-		p.mu.Unlock()
-		p.wg.Add(1)
-		go p.serve(c)
-	}
-}
-
-func (p *Proxy) serve(c *pair) {
-	defer p.wg.Done()
-	p.wg.Add(1)
-	go func() {
-		defer p.wg.Done()
-		p.forward(c, c.server, c.client, ToServer)
-	}()
-	p.forward(c, c.client, c.server, ToClient)
-	p.mu.Lock()
-	delete(p.pairs, c)
-	p.mu.Unlock()
-}
-
-// forward copies data until one side ends, and then closes both.
-func (p *Proxy) forward(c *pair, to, from net.Conn, d Direction) {
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		if !p.pass(c, d, buf[:n]) {
-			return
-		}
-		if n > 0 && !p.drops(c) {
-			if _, err := to.Write(buf[:n]); err != nil {
-				break
-			}
-		}
-		if err != nil {
-			break
-		}
-	}
-	_ = to.Close()
-	_ = from.Close()
-}
-
-// pass waits until the data may pass, and reports whether the connection still exists.
-func (p *Proxy) pass(c *pair, d Direction, bytes []byte) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if d == ToServer && c.firstData == "" {
-		c.firstData = string(bytes)
-	}
-	if wait := p.delay; wait > 0 && len(bytes) > 0 {
-		p.mu.Unlock()
-		time.Sleep(wait)
-		p.mu.Lock()
-	}
-	if len(bytes) > 0 {
-		p.held++
-		defer func() { p.held-- }()
-	}
-	for p.holds(c, d) {
-		p.wake.Wait()
-	}
-	return !c.cut && !p.closed
-}
-
-// holds reports whether data is held back. The caller holds mu.
-func (p *Proxy) holds(c *pair, d Direction) bool {
-	if c.cut || c.dropped || p.closed {
-		return false
-	}
-	return p.stalledExisting&d != 0 && c.number <= p.lastStalled ||
-		p.stalled&d != 0 && strings.Contains(c.firstData, p.only)
-}
-
-// drops reports whether data that is sent over the connection is dropped.
-func (p *Proxy) drops(c *pair) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return c.dropped
 }

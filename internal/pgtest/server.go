@@ -5,13 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/backplane-go/backplane/internal/child"
+	"github.com/backplane-go/backplane/internal/freeport"
 )
 
 // EnvOwn is the environment variable that allows tests to start their own PostgreSQL servers, which they
@@ -36,6 +38,7 @@ type Server struct {
 	bin      string
 	folder   string
 	settings []string
+	env      []string // in addition to those of this process
 	port     int
 	process  *process
 }
@@ -65,6 +68,11 @@ func OwnServer(tb testing.TB, settings ...string) *Server {
 // Start creates a database cluster in a temporary folder and starts a server on it. It uses the default
 // settings, except for those given as "name=value".
 func Start(ctx context.Context, settings ...string) (*Server, error) {
+	return StartWith(ctx, nil, settings...)
+}
+
+// StartWith does what Start does, and gives the server environment variables in addition to those of this process.
+func StartWith(ctx context.Context, env []string, settings ...string) (*Server, error) {
 	bin, err := Binaries()
 	if err != nil {
 		return nil, err
@@ -73,18 +81,14 @@ func Start(ctx context.Context, settings ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{bin: bin, folder: folder, settings: settings}
+	s := &Server{bin: bin, folder: folder, settings: settings, env: env}
 	if err := s.create(ctx); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
-	for range 5 { // another process may take the port in the meantime
-		if s.port, err = freePort(); err == nil {
-			if err = s.up(ctx); err == nil {
-				return s, nil
-			}
-		}
+	if err := s.up(ctx); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
-	return nil, errors.Join(err, os.RemoveAll(folder))
+	return s, nil
 }
 
 func (s *Server) create(ctx context.Context) error {
@@ -92,7 +96,7 @@ func (s *Server) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := giveTo(attributes, s.folder); err != nil {
+	if err := child.GiveTo(attributes, s.folder); err != nil {
 		return err
 	}
 	initdb := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), "--pgdata="+s.data(), "--username=postgres",
@@ -151,7 +155,23 @@ func (s *Server) Stop() error {
 
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 
-func (s *Server) up(ctx context.Context) error {
+// up starts the server, at first on a port that is free.
+func (s *Server) up(ctx context.Context) (err error) {
+	if s.port != 0 {
+		return s.upOnPort(ctx)
+	}
+	for range 5 { // another process may take the port in the meantime
+		if s.port, err = freeport.Get(); err == nil {
+			if err = s.upOnPort(ctx); err == nil {
+				return nil
+			}
+		}
+	}
+	s.port = 0
+	return err
+}
+
+func (s *Server) upOnPort(ctx context.Context) error {
 	attributes, err := attributes()
 	if err != nil {
 		return err
@@ -164,6 +184,7 @@ func (s *Server) up(ctx context.Context) error {
 		server.Args = append(server.Args, "-c", setting)
 	}
 	server.SysProcAttr, server.Dir = attributes, s.folder
+	server.Env = append(os.Environ(), s.env...)
 	var log bytes.Buffer // read after the process has ended
 	server.Stdout, server.Stderr = &log, &log
 	if s.process, err = start(server); err != nil {
@@ -173,13 +194,4 @@ func (s *Server) up(ctx context.Context) error {
 		return fmt.Errorf("pgtest: postgres: %w\n%s", errors.Join(err, s.process.end(quit)), log.Bytes())
 	}
 	return nil
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

@@ -12,9 +12,8 @@
 // # Files
 //
 //   - plan.go, faults.go, inject.go: which faults are injected and when, and how
-//   - run.go, members.go, process.go, settle.go: the run, and its processes
-//   - node.go, open.go, client.go, traffic.go, calls.go, recorder.go, leaks.go: what a Go node does in its process
-//   - signal_unix.go, signal_other.go: the signals that pause and resume a process
+//   - run.go, members.go, settle.go: the run, and its processes
+//   - node.go, open.go, client.go, traffic.go, calls.go: what a Go node does in its process
 //   - witness.js: the Node.js node
 //   - event.go, history.go: what nodes report
 //   - judge.go, losses.go, print.go: the verdict

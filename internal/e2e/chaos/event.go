@@ -1,5 +1,12 @@
 package chaos
 
+import (
+	"os"
+	"time"
+
+	"github.com/backplane-go/backplane/internal/e2e/chaos/worker"
+)
+
 // Event is a report of a node, one line of JSON. Times are microseconds since 1970.
 type Event struct {
 	Kind string `json:"k"`
@@ -76,3 +83,21 @@ const (
 	DoBurst = "burst" // send Count small messages in each stream without waiting
 	DoHeap  = "heap"  // send Count messages that are too large for a notification, without waiting
 )
+
+// recorder writes a node's events.
+type recorder struct{ *worker.Recorder }
+
+func newRecorder() *recorder { return &recorder{worker.NewRecorder(os.Stdout)} }
+
+// note writes an event. Its time is now if it has none.
+func (r *recorder) note(e Event) {
+	if e.At == 0 {
+		e.At = now()
+	}
+	r.Note(e)
+}
+
+func now() int64 { return time.Now().UnixMicro() }
+
+// Clock returns the time of day of an event.
+func Clock(microseconds int64) string { return time.UnixMicro(microseconds).Format("15:04:05.000") }

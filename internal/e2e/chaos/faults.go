@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/backplane-go/backplane/internal/e2e/chaos/worker"
 	"github.com/backplane-go/backplane/internal/pgtest"
 	"github.com/backplane-go/backplane/postgres"
 )
@@ -41,7 +42,7 @@ var faultKinds = []Fault{
 			proxy := r.nodes[s.Node].proxy
 			proxy.Stall(pgtest.ToClient)
 			defer proxy.Resume()
-			err := errors.Join(wait(ctx, s.For/5), r.exec(ctx, endListeners))
+			err := errors.Join(wait(ctx, s.For/5), r.database().Exec(ctx, endListeners))
 			return errors.Join(err, wait(ctx, s.For-s.For/5))
 		}},
 	{name: "half-open", most: 0, do: func(_ context.Context, r *run, s Step) error {
@@ -90,10 +91,10 @@ var faultKinds = []Fault{
 	{name: "pause process", least: 300 * ms1, most: 9 * time.Second,
 		do: func(ctx context.Context, r *run, s Step) error {
 			p := r.nodes[s.Node].process
-			if err := p.signal(stop); err != nil {
+			if err := p.Signal(worker.Pause); err != nil {
 				return err
 			}
-			defer p.signal(resume)
+			defer p.Signal(worker.Resume)
 			return wait(ctx, s.For)
 		}},
 	{name: "kill process", least: 100 * ms1, most: 3 * time.Second,

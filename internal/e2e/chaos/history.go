@@ -5,6 +5,9 @@ import "math"
 // History holds the events of all nodes.
 type History struct {
 	Nodes []*Node // by their number
+	// Tolerance is how many microseconds later than its limit a call may return, in addition to the time for which its
+	// process did not run. 0: 100 ms.
+	Tolerance int64
 }
 
 // Node holds the events of one process. A restarted process is another node.

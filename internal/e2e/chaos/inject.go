@@ -37,7 +37,7 @@ func stalled(d pgtest.Direction, only string) func(context.Context, *run, Step) 
 func ordered(o Order) func(context.Context, *run, Step) error {
 	return func(ctx context.Context, r *run, s Step) error {
 		o.For = s.For.Microseconds()
-		if err := r.nodes[s.Node].process.tell(o); err != nil {
+		if err := r.nodes[s.Node].process.Tell(o); err != nil {
 			return err
 		}
 		return wait(ctx, s.For)
@@ -45,7 +45,7 @@ func ordered(o Order) func(context.Context, *run, Step) error {
 }
 
 func statement(sql string) func(context.Context, *run, Step) error {
-	return func(ctx context.Context, r *run, _ Step) error { return r.exec(ctx, sql) }
+	return func(ctx context.Context, r *run, _ Step) error { return r.database().Exec(ctx, sql) }
 }
 
 func down(mode pgtest.Mode) func(context.Context, *run, Step) error {
@@ -59,7 +59,7 @@ func down(mode pgtest.Mode) func(context.Context, *run, Step) error {
 }
 
 func lockTable(ctx context.Context, r *run, s Step) error {
-	conn, err := r.connect(ctx)
+	conn, err := r.database().Connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -76,8 +76,8 @@ func recreateTable(ctx context.Context, r *run, _ Step) error {
 	if err != nil {
 		return err
 	}
-	return r.exec(ctx, fmt.Sprintf("BEGIN; SET lock_timeout = '3s'; DROP TABLE %s; %s; COMMIT", postgres.DefaultTable,
-		schema))
+	return r.database().Exec(ctx, fmt.Sprintf("BEGIN; SET lock_timeout = '3s'; DROP TABLE %s; %s; COMMIT",
+		postgres.DefaultTable, schema))
 }
 
 // crashUnderLoad crashes the server while many attachments are neither on its disk nor read by all nodes. It
@@ -86,8 +86,8 @@ func crashUnderLoad(ctx context.Context, r *run, s Step) error {
 	sendLarge := func(slow time.Duration) {
 		for place := range r.nodes {
 			if p := r.running(place); p != nil && places[place].driver != "node" {
-				_ = p.tell(Order{Do: DoSlow, For: slow.Microseconds()}) // fails if the process was killed
-				_ = p.tell(Order{Do: DoHeap, Count: 200})
+				_ = p.Tell(Order{Do: DoSlow, For: slow.Microseconds()}) // fails if the process was killed
+				_ = p.Tell(Order{Do: DoHeap, Count: 200})
 			}
 		}
 	}
@@ -104,7 +104,7 @@ func crashUnderLoad(ctx context.Context, r *run, s Step) error {
 // latter until it succeeds.
 func during(first, then string) func(context.Context, *run, Step) error {
 	return func(ctx context.Context, r *run, s Step) error {
-		err := r.exec(ctx, "SET lock_timeout = '2s'; "+first)
+		err := r.database().Exec(ctx, "SET lock_timeout = '2s'; "+first)
 		if err == nil {
 			err = wait(ctx, s.For)
 		}
@@ -115,12 +115,13 @@ func during(first, then string) func(context.Context, *run, Step) error {
 // blockNotifications makes a transaction with a NOTIFY wait during its commit for a standby that does not
 // exist. The transaction holds the lock that every NOTIFY of the server needs.
 func blockNotifications(ctx context.Context, r *run, s Step) error {
-	conn, err := r.connect(ctx)
+	conn, err := r.database().Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	err = r.exec(ctx, "CREATE TABLE IF NOT EXISTS chaos (x int); ALTER SYSTEM SET synchronous_standby_names = "+
+	err = r.database().Exec(ctx, "CREATE TABLE IF NOT EXISTS chaos (x int); "+
+		"ALTER SYSTEM SET synchronous_standby_names = "+
 		"'nobody'; SELECT pg_reload_conf()")
 	bounded, cancel := context.WithTimeout(ctx, s.For+5*time.Second)
 	defer cancel()
@@ -139,7 +140,7 @@ func blockNotifications(ctx context.Context, r *run, s Step) error {
 // insist runs SQL until it succeeds, even if the run is interrupted.
 func (r *run) insist(sql string) error {
 	for end := time.Now().Add(patience); ; time.Sleep(100 * ms1) {
-		err := r.exec(context.Background(), sql)
+		err := r.database().Exec(context.Background(), sql)
 		if err == nil || time.Now().After(end) {
 			return err
 		}

@@ -49,7 +49,7 @@ const (
 	// Untrue: a call reported that a message was not sent although it was, or that a result was complete
 	// although it was not.
 	Untrue ViolationKind = "untrue answers"
-	// Late: a call returned later than its limit plus Tolerance.
+	// Late: a call returned later than its limit plus History.Tolerance.
 	Late ViolationKind = "late calls"
 	// Leak: a node left something behind after it was closed, or did not recover after the faults were over.
 	Leak ViolationKind = "leaks"
@@ -61,9 +61,8 @@ const (
 var ViolationKinds = []ViolationKind{Silent, Outside, Doubled, Disordered, Corrupt, Untrue, Late, Leak, Crash}
 
 const (
-	// Tolerance is how much later than its limit a call may return, in addition to the time for which its process did
-	// not run.
-	Tolerance = 100_000
+	// tolerance is History.Tolerance if it is not set.
+	tolerance = 100_000
 	// slack is the maximum difference between the clocks of two processes on one machine, in microseconds.
 	slack = 20_000
 	// around is the maximum time between a message and a report of a loss for which a missed message counts as
@@ -175,9 +174,10 @@ func (j *judge) calls(n *Node) {
 			}
 		}
 	}
+	tolerance := cmp.Or(j.Tolerance, tolerance)
 	for _, c := range n.Calls {
 		j.Verdict.Calls++
-		if late := c.At - c.Begin - c.Limit - Tolerance - n.noise(c.Begin, c.At); late > 0 {
+		if late := c.At - c.Begin - c.Limit - tolerance - n.noise(c.Begin, c.At); late > 0 {
 			j.violation(Late, n, c.At, "%s with limit %s took %s, during which the process did not run for %s: %.200s",
 				c.Name, ms(c.Limit),
 				ms(c.At-c.Begin), ms(n.noise(c.Begin, c.At)), c.Text)

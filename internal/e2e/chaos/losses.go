@@ -188,13 +188,13 @@ func (j *judge) lost(n, sender *Node, stream int, m *sighting) {
 		distance := max(g.Since-m.begins(), m.Begin-g.At, 0)
 		if distance <= nearest {
 			kind, nearest = Outside, distance
-			near = "; the nearest report covers " + clock(g.Since) + " to " + clock(g.At) + ", which is " +
+			near = "; the nearest report covers " + Clock(g.Since) + " to " + Clock(g.At) + ", which is " +
 				ms(distance) + " off: " + g.Text
 		}
 	}
 	j.violation(kind, n, m.Begin, "message %d of stream %d of %s, %s, sent at %s, published by %s%s", m.seq, stream,
 		sender.Name,
-		m.Outcome, clock(m.Begin), clock(m.until), near)
+		m.Outcome, Clock(m.Begin), Clock(m.until), near)
 }
 
 // claim is a message that a report between two times must explain.

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/backplane-go/backplane/internal/e2e/chaos/worker"
 )
 
 // start starts a process at a place. It joins its error with before.
@@ -30,18 +33,22 @@ func (r *run) start(place int, before error) error {
 	if p.processors > 0 {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("GOMAXPROCS=%d", p.processors))
 	}
-	process, err := startProcess(cmd, func(e Event) {
+	process, err := worker.Start(cmd, []string{Opened, Stopped, Fenced, Closed}, func(line []byte) string {
+		var e Event
+		if err := json.Unmarshal(line, &e); err != nil {
+			e = Event{Kind: Remarked, At: now(), Text: fmt.Sprintf("unreadable line: %v: %s", err, line)}
+		}
 		r.mu.Lock()
 		life.Note(e)
 		if r.options.Events != nil {
-			line, _ := json.Marshal(e) // it was decoded from JSON
-			fmt.Fprintf(r.options.Events, "%d %s\n", life.Number, line)
+			fmt.Fprintf(r.options.Events, "%d %s\n", life.Number, bytes.TrimSpace(line))
 		}
 		r.mu.Unlock()
 		switch e.Kind {
 		case Opened, Gap, Deaf:
-			r.log("    %s: %s at %s: %.150s", life.Name, e.Kind, clock(e.At), e.Text)
+			r.log("    %s: %s at %s: %.150s", life.Name, e.Kind, Clock(e.At), e.Text)
 		}
+		return e.Kind
 	})
 	r.mu.Lock()
 	m.life, m.process = life, process
@@ -50,7 +57,7 @@ func (r *run) start(place int, before error) error {
 }
 
 // running returns the process at a place, nil if there is none.
-func (r *run) running(place int) *process {
+func (r *run) running(place int) *worker.Process {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.nodes[place].process
@@ -88,14 +95,14 @@ func (r *run) command(c nodeConfig) (*exec.Cmd, error) {
 func (r *run) kill(place int) {
 	m := r.nodes[place]
 	select {
-	case <-m.process.ended:
-		r.violation(Crash, m.life.Name, "ended unexpectedly: %v: %s", m.process.err, m.process.stderr.String())
+	case <-m.process.Ended():
+		r.violation(Crash, m.life.Name, "ended unexpectedly: %v: %s", m.process.Err(), m.process.Stderr())
 	default:
 	}
 	r.mu.Lock()
 	m.life.Ended, m.life.Killed = now(), true
 	r.mu.Unlock()
-	m.process.kill()
+	m.process.Kill()
 	r.gone(place)
 }
 
@@ -105,26 +112,26 @@ func (r *run) close(ctx context.Context, place int) error {
 	if m.process == nil {
 		return nil
 	}
-	if m.process.await(Opened, patience) != nil {
+	if m.process.Await(Opened, patience) != nil {
 		r.kill(place)
 		return nil
 	}
-	_ = m.process.tell(Order{Do: DoClose}) // await reports if the process has ended
-	err := m.process.await(Closed, patience)
+	_ = m.process.Tell(Order{Do: DoClose}) // await reports if the process has ended
+	err := m.process.Await(Closed, patience)
 	if err != nil {
-		_ = m.process.signal(syscall.SIGQUIT) // makes a Go process print its goroutines; fails if the process has ended
+		_ = m.process.Signal(syscall.SIGQUIT) // makes a Go process print its goroutines; fails if the process has ended
 		select {
-		case <-m.process.ended:
+		case <-m.process.Ended():
 		case <-time.After(5 * time.Second):
 		}
-		r.leak(m.life.Name, "did not close: %v: %s", err, m.process.stderr.String())
+		r.leak(m.life.Name, "did not close: %v: %s", err, m.process.Stderr())
 		r.kill(place)
 		return nil
 	}
 	select {
-	case <-m.process.ended:
-		if m.process.err != nil {
-			r.violation(Crash, m.life.Name, "ended with an error: %v: %s", m.process.err, m.process.stderr.String())
+	case <-m.process.Ended():
+		if m.process.Err() != nil {
+			r.violation(Crash, m.life.Name, "ended with an error: %v: %s", m.process.Err(), m.process.Stderr())
 		}
 		r.gone(place)
 		return nil

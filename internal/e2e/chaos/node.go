@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/internal/e2e/chaos/worker"
 )
 
 // envNode names the environment variable that makes a process a node. Its value is a nodeConfig as JSON.
@@ -75,24 +75,28 @@ type node struct {
 
 // serve runs a node until it gets the command to close or its input ends.
 func serve(c nodeConfig) error {
-	n := &node{config: c, record: newRecorder(os.Stdout), peers: &peers{left: make(map[string]int)}}
+	n := &node{config: c, record: newRecorder(), peers: &peers{left: make(map[string]int)}}
 	orders := make(chan Order)
-	go read(orders)
-	before := countResources()
+	go worker.ReadCommands(orders)
+	before := worker.CountResources()
 	measuring, stopMeasuring := context.WithCancel(context.Background())
 	defer stopMeasuring()
 	var pauses sync.WaitGroup
-	pauses.Go(func() { n.record.measurePauses(measuring) })
+	pauses.Go(func() {
+		worker.MeasurePauses(measuring, func(end time.Time, excess time.Duration) {
+			n.record.note(Event{Kind: Noise, At: end.UnixMicro(), Excess: excess.Microseconds()})
+		})
+	})
 	if err := n.open(orders); err != nil {
 		return err
 	}
-	open := countResources()
+	open := worker.CountResources()
 	n.start()
 	for o := range orders {
 		switch o.Do {
 		case DoStop:
 			n.halt()
-			n.record.note(Event{Kind: Stopped, Leaks: open.growth()})
+			n.record.note(Event{Kind: Stopped, Leaks: open.Growth()})
 		case DoFence:
 			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 			for _, s := range n.streams {
@@ -123,27 +127,13 @@ func serve(c nodeConfig) error {
 			e := n.close()
 			stopMeasuring()
 			pauses.Wait()
-			e.Leaks = append(e.Leaks, before.leaks()...)
+			e.Leaks = append(e.Leaks, before.Leaks()...)
 			n.record.note(e)
-			n.record.close()
+			n.record.Close()
 			return nil
 		}
 	}
 	return nil
-}
-
-// read reads commands. It exits when the input ends, because then the parent has ended.
-func read(orders chan<- Order) {
-	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
-		var o Order
-		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
-			fmt.Fprintln(os.Stderr, "chaos:", err)
-			os.Exit(2)
-		}
-		orders <- o
-	}
-	os.Exit(3)
 }
 
 // start starts the streams and the calls.

@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,13 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/codec/cbor"
-	"github.com/backplane-go/backplane/postgres/pgxdriver"
-	"github.com/backplane-go/backplane/postgres/pqdriver"
+	"github.com/backplane-go/backplane/internal/e2e/chaos/worker"
 	"github.com/backplane-go/backplane/transport"
 )
 
@@ -114,20 +110,12 @@ func (n *node) tryOpen() (err error) {
 
 // bus returns a bus on a new pool.
 func (n *node) bus() (transport.Bus, error) {
-	if n.config.Driver == "pq" {
-		db, err := sql.Open("postgres", n.config.URL)
-		if err != nil {
-			return nil, err
-		}
-		n.closers = append(n.closers, func() { _ = db.Close() })
-		return pqdriver.New(db, n.config.URL), nil
-	}
-	pool, err := pgxpool.New(context.Background(), n.config.URL)
+	bus, closePool, err := worker.OpenBus(n.config.Driver, n.config.URL)
 	if err != nil {
 		return nil, err
 	}
-	n.closers = append(n.closers, pool.Close)
-	return pgxdriver.New(pool), nil
+	n.closers = append(n.closers, closePool)
+	return bus, nil
 }
 
 // report records an error that ErrorHandler received.

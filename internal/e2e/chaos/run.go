@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
+	"github.com/backplane-go/backplane/internal/e2e/chaos/worker"
 	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
@@ -27,6 +25,9 @@ type Options struct {
 	// Secret, if not empty, makes the nodes sign their messages and use the codec for clusters without Node.js.
 	// Modules is ignored then.
 	Secret string
+	// Tolerance is how much later than its limit a call may return. 0: 100 ms. A thread may be paused for that long on
+	// a machine that has much else to do, and the process does not notice.
+	Tolerance time.Duration
 	// Log receives a line for everything that happens.
 	Log io.Writer
 	// Events, if not nil, receives every event of every node: the node's number and the event as JSON.
@@ -59,7 +60,7 @@ type run struct {
 type member struct {
 	fault   sync.Mutex // held during a fault
 	proxy   *pgtest.Proxy
-	process *process // nil: no process
+	process *worker.Process // nil: no process
 	life    *Node
 }
 
@@ -72,6 +73,7 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 		o.Modules = ""
 	}
 	r := &run{options: o, faults: make(map[string]int), began: time.Now()}
+	r.history.Tolerance = o.Tolerance.Microseconds()
 	if r.server, err = pgtest.Start(ctx, "fsync=off"); err != nil {
 		return nil, err
 	}
@@ -91,7 +93,7 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 		if err := r.start(i, nil); err != nil {
 			return nil, err
 		}
-		if err := r.nodes[i].process.await(Opened, patience); err != nil {
+		if err := r.nodes[i].process.Await(Opened, patience); err != nil {
 			return nil, fmt.Errorf("%s: %w", places[i].name, err)
 		}
 	}
@@ -182,47 +184,17 @@ func (r *run) violation(kind ViolationKind, node, format string, args ...any) {
 }
 
 func (r *run) log(format string, args ...any) {
-	line := fmt.Sprintf("%s %7.2f s  %s\n", clock(now()), time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
+	line := fmt.Sprintf("%s %7.2f s  %s\n", Clock(now()), time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
 	r.logging.Lock()
 	defer r.logging.Unlock()
 	_, _ = io.WriteString(r.options.Log, line) // a failed log line does not matter
 }
 
-func (r *run) connect(ctx context.Context) (*pgx.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	return pgx.Connect(ctx, r.server.URL())
-}
-
-// exec runs SQL statements one after the other, on a new connection.
-func (r *run) exec(ctx context.Context, sql string) error {
-	conn, err := r.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	for statement := range strings.SplitSeq(sql, ";") {
-		if _, err := conn.Exec(ctx, statement); err != nil {
-			return fmt.Errorf("%s: %w", statement, err)
-		}
-	}
-	return nil
-}
+func (r *run) database() worker.Database { return worker.Database(r.server.URL()) }
 
 // count returns the number of backends that meet a condition, math.MaxInt if the server cannot be asked.
 func (r *run) count(ctx context.Context, condition string) int {
-	conn, err := r.connect(ctx)
-	if err != nil {
-		return math.MaxInt
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	var n int
-	if err := conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE "+condition).Scan(&n); err != nil {
-		return math.MaxInt
-	}
-	return n
+	return r.database().Count(ctx, "SELECT count(*) FROM pg_stat_activity WHERE "+condition, math.MaxInt)
 }
 
 // comeUp starts the server again, even after the end of the run's context. It retries, because the remaining

@@ -28,7 +28,7 @@ func TestChaos(t *testing.T) {
 	plan := chaos.NewPlan(255885, length)
 	var log bytes.Buffer
 	result, err := chaos.Run(t.Context(), chaos.Options{Plan: plan, Length: length, Rate: 30,
-		Modules: os.Getenv(nodejs.EnvModules), Log: &log})
+		Tolerance: 5 * time.Second, Modules: os.Getenv(nodejs.EnvModules), Log: &log})
 	if errors.Is(err, pgtest.ErrNoBinaries) {
 		t.Skip(err)
 	}

@@ -18,7 +18,7 @@ func (r *run) settle(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := m.process.await(Opened, patience); err != nil {
+		if err := m.process.Await(Opened, patience); err != nil {
 			r.leak(m.life.Name, "does not open although all faults are over: %v", err)
 			r.kill(i)
 		}
@@ -28,14 +28,14 @@ func (r *run) settle(ctx context.Context) error {
 	for _, step := range []struct{ do, answer string }{{DoStop, Stopped}, {DoFence, Fenced}} {
 		for _, m := range r.nodes {
 			if m.process != nil {
-				_ = m.process.tell(Order{Do: step.do}) // await reports if the process has ended
+				_ = m.process.Tell(Order{Do: step.do}) // await reports if the process has ended
 			}
 		}
 		for _, m := range r.nodes {
 			if m.process == nil {
 				continue
 			}
-			if err := m.process.await(step.answer, patience); err != nil {
+			if err := m.process.Await(step.answer, patience); err != nil {
 				r.leak(m.life.Name, "%v", err)
 			}
 		}
@@ -81,7 +81,7 @@ func (r *run) peersAreRight() bool {
 		if m.process == nil || !m.life.Go {
 			continue
 		}
-		_ = m.process.tell(Order{Do: DoPeers}) // fails if the process has ended
+		_ = m.process.Tell(Order{Do: DoPeers}) // fails if the process has ended
 		all = all && len(m.life.Peers) == len(there)-1
 		for uid := range m.life.Peers {
 			all = all && there[uid] != nil && there[uid] != m.life

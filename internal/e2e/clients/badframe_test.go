@@ -90,7 +90,7 @@ var badFrames = []scenario{
 	{name: "FrameThatDoesNotEnd", config: config{pingInterval: pingSoon, pingTimeout: pongLate}, run: func(f *fixture) {
 		s := f.member()
 		p := frame(0x81, `420["echo","x"]`)
-		s.mute = true
+		s.mute.Store(true)
 		s.bytes(p[:len(p)-3])
 		s.closed()
 		f.goneFor(s.id, "ping timeout")

@@ -21,7 +21,7 @@ var loads = []scenario{
 	{name: "ClientThatDoesNotAnswerPings", config: config{pingInterval: pingSoon, pingTimeout: pongLate},
 		run: func(f *fixture) {
 			s := f.member()
-			s.mute = true
+			s.mute.Store(true)
 			p := f.polling() // the client never polls again
 			s.closed()
 			f.goneFor(s.id, "ping timeout")

@@ -36,8 +36,6 @@ type clientSpec struct {
 	SocketOptions map[string]any
 	// Pings makes the client report each ping of the server.
 	Pings bool
-	// Listen are the events that a client of version 2 listens to; it has no onAny.
-	Listen []string
 }
 
 type options = map[string]any
@@ -105,7 +103,7 @@ func (h *host) open(t *testing.T, ctx context.Context, url string, spec clientSp
 	}
 	c.do("connect", map[string]any{
 		"manager": manager, "url": url, "nsp": spec.NSP, "auth": nodejs.Value{V: spec.Auth}, "version": spec.Version,
-		"options": spec.Options, "socketOptions": spec.SocketOptions, "listen": spec.Listen, "pings": spec.Pings,
+		"options": spec.Options, "socketOptions": spec.SocketOptions, "pings": spec.Pings,
 	})
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -137,7 +135,10 @@ func await(t *testing.T, ctx context.Context, name, what string, inbox *nodejs.I
 // connected waits until the client is connected.
 func (c *client) connected() clientEvent {
 	c.Helper()
-	e := await(c.T, c.ctx, c.name, "the connection", &c.connects)
+	e, err := c.connects.Next(c.ctx)
+	if err != nil {
+		require.NoError(c, err, "waiting for the connection of %s; its errors: %+v", c.name, c.errors.Take())
+	}
 	c.id = e.ID
 	return e
 }

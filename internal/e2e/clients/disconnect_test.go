@@ -123,9 +123,12 @@ func (f *fixture) counts(n int) {
 }
 
 // cut breaks the connection of a client behind the proxy p and returns the disconnect reason of the client. A polling
-// client notices only if a poll is pending.
+// client notices only if a poll is pending. The proxy refuses new connections until then, so that a client that
+// reconnects meanwhile is not disconnected a second time.
 func (f *fixture) cut(p *pgtest.Proxy, c *client) string {
 	f.Helper()
+	p.Refuse(true)
+	defer p.Refuse(false)
 	for {
 		p.Cut()
 		soon, cancel := context.WithTimeout(f.ctx, 100*time.Millisecond)

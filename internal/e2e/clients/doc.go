@@ -3,7 +3,7 @@
 // Go nodes on each bus, and to clusters of Go and Node.js nodes. Invalid input comes from raw connections.
 //
 // TestProtocol is a table of transcripts of raw requests and frames. It covers the test suites of the Engine.IO 4 and
-// Socket.IO 5 protocols.
+// Socket.IO 5 protocols. Transcripts of Engine.IO 3 and Socket.IO 4 are in the same table.
 //
 // Each scenario also runs against Socket.IO's own server, which shows that it describes the behavior of Socket.IO.
 // For that purpose the same small application exists twice: in node/app.js and in goapp_test.go.
@@ -11,10 +11,10 @@
 // # Files
 //
 //   - scenario_test.go: how scenarios run; start reading here
-//   - connect, events, size, disconnect, reconnect, recovery, application, older: the scenarios, each in its
-//     _test.go file
+//   - connect, events, size, disconnect, reconnect, recovery, application, older, version2: the scenarios, each
+//     in its _test.go file
 //   - badhttp, badframe, badpacket, badload: invalid input
-//   - protocol, protocolengine, protocolpackets, transcript: the transcripts
+//   - protocol, protocolengine, protocolpackets, protocol3, transcript: the transcripts
 //   - sheet, sheetlines, sheetsteps, sheetmoves, topology: the emit cheat sheet on clusters
 //   - server, goserver, goapp, goop, nodeserver, op: the servers and the application
 //   - client, host, raw, rawpoll, text: the clients

@@ -2,6 +2,7 @@ package clients_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -64,9 +65,20 @@ type auth struct {
 	Data    any
 }
 
+// payloadOf returns the auth payload. Clients of version 2 have none in "/", but may have one in their query.
+func payloadOf(s *socketio.Socket) backplane.Value {
+	if text := s.Query().Get("payload"); text != "" {
+		v, err := backplane.NewValue(json.RawMessage(text))
+		if err == nil {
+			return v
+		}
+	}
+	return s.Auth()
+}
+
 func admit(s *socketio.Socket, tell func(serverEvent), held *gate) error {
 	var a auth
-	_ = s.Auth().Decode(&a) // another payload leaves it empty
+	_ = payloadOf(s).Decode(&a) // another payload leaves it empty
 	for _, value := range a.Early {
 		if err := s.Emit("early", value); err != nil {
 			return err
@@ -108,7 +120,7 @@ func (g *gate) proceed() {
 func connected(s *socketio.Socket, tell func(serverEvent)) {
 	var a auth
 	var whole any
-	_, _ = s.Auth().Decode(&a), s.Auth().Decode(&whole)
+	_, _ = payloadOf(s).Decode(&a), payloadOf(s).Decode(&whole)
 	if !s.Recovered() {
 		s.Join(a.Rooms...)
 		if a.Data != nil {

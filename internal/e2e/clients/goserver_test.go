@@ -12,12 +12,15 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/dialect/redisstreams"
 	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 	"github.com/backplane-go/backplane/postgres/pqdriver"
+	"github.com/backplane-go/backplane/redis/redisdriver"
 	"github.com/backplane-go/backplane/socketio"
 	"github.com/backplane-go/backplane/transport"
 )
@@ -44,9 +47,15 @@ func newGoServer(t *testing.T, c config, bus transport.Bus) *goServer {
 	s := &goServer{config: c, address: "127.0.0.1:0", held: newGate()}
 	if bus != nil {
 		var err error
-		s.cluster, err = backplane.Open(patient(t), backplane.Config{Bus: bus, HeartbeatInterval: goHeartbeat,
-			HeartbeatTimeout: heartbeatTimeout, RequestTimeout: patience, PublishTimeout: patience,
-			ErrorHandler: s.errors.Put})
+		config := backplane.Config{Bus: bus, HeartbeatInterval: goHeartbeat, HeartbeatTimeout: heartbeatTimeout,
+			RequestTimeout: patience, PublishTimeout: patience, ErrorHandler: s.errors.Put}
+		if c.streams != 0 {
+			config.Dialect = redisstreams.Dialect{}
+		}
+		if c.logged {
+			config.Log = &backplane.LogConfig{}
+		}
+		s.cluster, err = backplane.Open(patient(t), config)
 		require.NoError(t, err)
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -75,6 +84,7 @@ func (s *goServer) start(context.Context) error {
 		ConnectTimeout: s.config.connectTimeout, UpgradeTimeout: s.config.upgradeTimeout,
 		ShutdownTimeout: 100 * time.Millisecond, // Node.js does not wait
 		Transports:      s.config.transports, NoUpgrades: s.config.noUpgrades, Compress: s.config.compress,
+		AllowEIO3:           s.config.allowEIO3,
 		KeepEmptyNamespaces: !s.config.cleanNamespaces, Origins: s.config.origins, TrustedProxies: s.config.proxies,
 		ErrorHandler: s.errors.Put,
 	}
@@ -135,4 +145,11 @@ func pqBus(t *testing.T, url string) transport.Bus {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	return pqdriver.New(db, url)
+}
+
+func redisBus(t *testing.T, address string) transport.Bus {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: address})
+	t.Cleanup(func() { _ = client.Close() })
+	return redisdriver.New(client)
 }

@@ -2,11 +2,12 @@ package clients_test
 
 import (
 	"context"
-	"flag"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/backplane-go/backplane/internal/testparallel"
 )
 
 // patience limits each scenario. It is long, because only a failure takes that long.
@@ -19,12 +20,8 @@ const (
 	pongLate = 2 * time.Second
 )
 
-// TestMain runs more tests at a time than there are processors, because tests mostly wait.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil {
-		panic(err)
-	}
+	testparallel.Set("4")
 	goleak.VerifyTestMain(m)
 }
 

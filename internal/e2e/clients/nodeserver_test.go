@@ -54,6 +54,7 @@ func (s *nodeServer) start(ctx context.Context) error {
 	put("transports", c.transports, c.transports != nil)
 	put("allowUpgrades", false, c.noUpgrades)
 	put("perMessageDeflate", true, c.compress)
+	put("allowEIO3", true, c.allowEIO3)
 	put("connectionStateRecovery", map[string]any{"maxDisconnectionDuration": c.recovery.Milliseconds()},
 		c.recovery > 0)
 	put("cleanupEmptyChildNamespaces", true, c.cleanNamespaces)
@@ -62,6 +63,9 @@ func (s *nodeServer) start(ctx context.Context) error {
 	in := map[string]any{"server": s.name, "port": s.port, "options": o, "databaseURL": s.database,
 		"adapterOptions": map[string]any{"heartbeatInterval": nodeHeartbeat.Milliseconds(),
 			"heartbeatTimeout": heartbeatTimeout.Milliseconds()}}
+	if c.streams != 0 {
+		in["streams"] = map[string]any{"port": c.streams, "key": "socket.io", "stream": "socket.io"}
+	}
 	var out struct{ Port int }
 	if err := s.host.call(ctx, "start", in, &out); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// protocolCase is a transcript that every server of Engine.IO 4 and Socket.IO 5 must match.
+// protocolCase is a transcript that every server of Engine.IO 4 and Socket.IO 5, or 3 and 4, must match.
 type protocolCase struct {
 	name   string
 	config config
@@ -30,6 +30,11 @@ func TestProtocol(t *testing.T) {
 			run = func(f *fixture) { f.plays(c.steps) }
 		}
 		all = append(all, scenario{name: c.name, config: c.config, run: run})
+	}
+	for _, c := range protocol3Cases {
+		c.config.allowEIO3 = true
+		all = append(all, scenario{name: "Version3/" + c.name, config: c.config,
+			run: func(f *fixture) { f.playsWith("3", c.steps) }})
 	}
 	runRaw(t, all, func(f *fixture, run func(*fixture)) { run(f) })
 }

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/internal/child"
+	"github.com/backplane-go/backplane/internal/freeport"
 )
 
 // proxyAddress is the address from which the proxies connect to the server. It differs from the clients' address.
@@ -76,10 +78,9 @@ func (p proxy) start(t *testing.T, server string) (urls []string) {
 		require.Contains(t, config, p.changes[i], "examples/proxy/%s", p.file)
 		config = strings.ReplaceAll(config, p.changes[i], p.changes[i+1])
 	}
-	for _, ports := range [][2]string{{"listen 8080", "listen 127.0.0.1:" + plain},
-		{"listen 8443", "listen 127.0.0.1:" + secure},
-		{"bind :8080", "bind 127.0.0.1:" + plain}, {"bind :8443", "bind 127.0.0.1:" + secure},
-		{"127.0.0.1:3000", "127.0.0.1:" + port}} {
+	for _, ports := range [][2]string{{"127.0.0.1:3000", "127.0.0.1:" + port},
+		{"listen 8080", "listen 127.0.0.1:" + plain}, {"listen 8443", "listen 127.0.0.1:" + secure},
+		{"bind :8080", "bind 127.0.0.1:" + plain}, {"bind :8443", "bind 127.0.0.1:" + secure}} {
 		config = strings.ReplaceAll(config, ports[0], ports[1])
 	}
 	folder := t.TempDir()
@@ -129,12 +130,9 @@ func (p proxy) start(t *testing.T, server string) (urls []string) {
 // freePort returns an unused port.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Get()
 	require.NoError(t, err)
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	return port
+	return strconv.Itoa(port)
 }
 
 // writeCertificate writes a certificate for 127.0.0.1 and its key to the files that the configurations name.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -24,10 +25,10 @@ type rawSocket struct {
 	// packets are the received Engine.IO packets: text, "b:" and bytes, "close:" and the code of a close frame, and
 	// "closed" at the end. Pings are answered and left out.
 	packets nodejs.Inbox[string]
-	sid     string // id of the session
-	id      string // id of the socket in "/"
-	mute    bool   // pings are not answered
-	pings   bool   // pings are packets like all others
+	sid     string      // id of the session
+	id      string      // id of the socket in "/"
+	mute    atomic.Bool // pings are not answered
+	pings   bool        // pings are packets like all others
 }
 
 // endpoint returns the server's URL with this query.
@@ -144,7 +145,7 @@ func (s *rawSocket) read(r *bufio.Reader) {
 		case h.OpCode == ws.OpBinary:
 			s.packets.Put("b:" + string(payload))
 		case string(payload) == "2" && !s.pings:
-			if !s.mute {
+			if !s.mute.Load() {
 				_ = s.write(ws.OpText, "3")
 			}
 		default:

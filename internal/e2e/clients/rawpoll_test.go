@@ -1,12 +1,18 @@
 package clients_test
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 )
@@ -51,6 +57,7 @@ func (f *fixture) request(method, target string, body io.Reader, header http.Hea
 // rawPoll is a session over long-polling.
 type rawPoll struct {
 	f    *fixture
+	eio  string // version of Engine.IO; empty: 4
 	sid  string
 	id   string
 	left []string // packets that arrived together with others
@@ -74,7 +81,7 @@ func (f *fixture) polling() *rawPoll {
 }
 
 func (p *rawPoll) url() string {
-	return p.f.endpoint("http", "EIO=4&transport=polling&sid="+url.QueryEscape(p.sid))
+	return p.f.endpoint("http", "EIO="+cmp.Or(p.eio, "4")+"&transport=polling&sid="+url.QueryEscape(p.sid))
 }
 
 func (p *rawPoll) get() response { return p.f.request("GET", p.url(), nil, nil) }
@@ -91,10 +98,10 @@ func (p *rawPoll) next() string {
 		for len(p.left) > 0 {
 			packet := p.left[0]
 			p.left = p.left[1:]
-			switch packet {
-			case "2":
+			switch {
+			case packet == "2" && p.eio != "3":
 				require.Equal(p.f, "ok", p.post("3").Body)
-			case "6": // NOOP
+			case packet == "6": // NOOP
 			default:
 				return packet
 			}
@@ -102,7 +109,41 @@ func (p *rawPoll) next() string {
 		r := p.get()
 		require.Equal(p.f, 200, r.Status, r.Body)
 		p.left = strings.Split(r.Body, "\x1e")
+		if p.eio == "3" {
+			p.left = packets3(p.f, r)
+		}
 	}
+}
+
+// packets3 returns the packets of a response of Engine.IO 3. A binary packet is "b", its type and base64.
+func packets3(f *fixture, r response) (packets []string) {
+	f.Helper()
+	body := r.Body
+	if r.Header.Get("Content-Type") != octetStream {
+		units := utf16.Encode([]rune(body))
+		for len(units) > 0 {
+			end := slices.Index(units, ':')
+			require.Positive(f, end, body)
+			n, err := strconv.Atoi(string(utf16.Decode(units[:end])))
+			require.NoError(f, err, body)
+			packets = append(packets, string(utf16.Decode(units[end+1:end+1+n])))
+			units = units[end+1+n:]
+		}
+		return packets
+	}
+	for len(body) > 0 {
+		n, end := 0, strings.IndexByte(body, 255)
+		require.Positive(f, end, "%q", body)
+		for _, digit := range []byte(body[1:end]) {
+			n = 10*n + int(digit)
+		}
+		packet := body[end+1 : end+1+n]
+		if body[0] == 1 {
+			packet = fmt.Sprintf("b%d%s", packet[0], base64.StdEncoding.EncodeToString([]byte(packet[1:])))
+		}
+		packets, body = append(packets, packet), body[end+1+n:]
+	}
+	return packets
 }
 
 // fine requires that the client is served.

@@ -16,6 +16,8 @@ type scenario struct {
 	config config
 	// over are the transports with which the scenario runs, one after the other. Nil: the scenario chooses.
 	over [][]string
+	// version is the version of the clients, unless they have another one; see clientSpec.
+	version string
 	// notOnNode: Socket.IO's server behaves differently.
 	notOnNode bool
 	run       func(f *fixture)
@@ -33,14 +35,17 @@ type fixture struct {
 	onNode     bool       // the server is Node.js's Socket.IO
 	healthy    *rawSocket // in TestBadInput: a client that follows the protocol
 	transports []string
+	version    string // see scenario
 }
 
 var scenarios = slices.Concat(connectScenarios, eventScenarios, sizeScenarios, applicationScenarios,
 	disconnectScenarios, reconnectScenarios, recoveryScenarios, olderScenarios)
 
-// TestScenarios runs all scenarios on Socket.IO's server and on ours.
+// TestScenarios runs all scenarios on Socket.IO's server and on ours, and those of version 2 also with Serve.
 func TestScenarios(t *testing.T) {
-	for _, kind := range []string{"Node", "Go"} {
+	old := slices.Concat(version2Scenarios, asVersion2(scenarios))
+	all := slices.Concat(scenarios, old)
+	for kind, scenarios := range map[string][]scenario{"Node": all, "Go": all, "GoServe": old} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
@@ -94,7 +99,8 @@ func runScenarios(t *testing.T, kind string, h *host, all []scenario, do func(f 
 			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				f := &fixture{T: t, ctx: patient(t), host: h, onNode: onNode, transports: transports}
+				f := &fixture{T: t, ctx: patient(t), host: h, onNode: onNode, transports: transports,
+					version: s.version}
 				c := s.config
 				if onNode {
 					f.server = h.newServer(t, c, "")
@@ -116,6 +122,9 @@ func (f *fixture) open(spec clientSpec) *client {
 	}
 	if _, given := spec.Options["transports"]; !given && f.transports != nil {
 		spec.Options["transports"] = f.transports
+	}
+	if spec.Version == "" {
+		spec.Version = f.version
 	}
 	return f.host.open(f.T, f.ctx, f.server.url(), spec)
 }

@@ -64,8 +64,11 @@ type config struct {
 	transports     []string
 	noUpgrades     bool
 	compress       bool
+	allowEIO3      bool
 	// recovery is how long the state of a connection is kept.
 	recovery        time.Duration
+	logged          bool // the cluster of the Go server keeps a log
+	streams         int  // port of a Redis server; not 0: the cluster is on Redis streams
 	cleanNamespaces bool
 	cookie          string
 	origins         []string

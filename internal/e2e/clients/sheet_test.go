@@ -2,6 +2,7 @@ package clients_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
@@ -32,7 +33,7 @@ type sheet struct {
 }
 
 // newSheet connects the members. The servers must know each other.
-func newSheet(t *testing.T, h *host, servers []server) *sheet {
+func newSheet(t *testing.T, h *host, servers []server, version2 bool) *sheet {
 	s := &sheet{T: t, ctx: patient(t), servers: servers}
 	for node, server := range servers {
 		var first *client
@@ -49,6 +50,12 @@ func newSheet(t *testing.T, h *host, servers []server) *sheet {
 				spec.Options = over(websocketOnly)
 			case 1, 6:
 				spec.Options = over(pollingOnly)
+			case 2, 3, 4:
+				if version2 { // not the first two, which act and have flags that version 2 does not know
+					payload, err := json.Marshal(spec.Auth)
+					require.NoError(t, err)
+					spec.Version, spec.Options["query"] = "2", map[string]any{"payload": string(payload)}
+				}
 			case 5:
 				spec.On = first
 			}

@@ -24,6 +24,8 @@ const (
 type topology struct {
 	name string
 	open func(t *testing.T, h *host) []server
+	// version2 makes some of the clients clients of version 2.
+	version2 bool
 }
 
 var topologies = []topology{
@@ -56,6 +58,10 @@ var topologies = []topology{
 		return []server{newGoServer(t, config{}, pgxBus(t, url)), newGoServer(t, config{}, pqBus(t, url)),
 			h.newServer(t, config{}, url)}
 	}},
+	{name: "GoNode/version2", version2: true, open: func(t *testing.T, h *host) []server {
+		url, c := pgtest.Database(t), config{allowEIO3: true}
+		return []server{newGoServer(t, c, pgxBus(t, url)), h.newServer(t, c, url)}
+	}},
 }
 
 // TestCheatSheet runs every line of the emit cheat sheet from each server.
@@ -67,7 +73,7 @@ func TestCheatSheet(t *testing.T) {
 			h := newHost(t)
 			servers := top.open(t, h)
 			awaitPeers(t, servers)
-			whole := newSheet(t, h, servers)
+			whole := newSheet(t, h, servers, top.version2)
 			for node := range servers {
 				t.Run(fmt.Sprintf("from%d", node), func(t *testing.T) {
 					_, onNode := servers[node].(*nodeServer)

@@ -25,11 +25,12 @@ import (
 //	a closed                        the server closes the connection
 //	a joins                         opens a WebSocket named a and joins the namespace "/"; sets $sid and $socket
 //
-// QUERY follows "/socket.io/?EIO=4&" or is a complete path. In received data, $name matches the value of name.
-// At its first use it matches any word, which becomes its value. * matches anything. ^ stands for the separator
-// of packets in a body.
+// QUERY follows "/socket.io/?EIO=4&" (in transcripts of Engine.IO 3, "/socket.io/?EIO=3&") or is a complete path.
+// In received data, $name matches the value of name. At its first use it matches any word, which becomes its value.
+// * matches anything. ^ stands for the separator of packets in a body. A binary body is "hex:" and its bytes.
 type transcript struct {
 	f       *fixture
+	eio     string // version of Engine.IO
 	names   map[string]string
 	sockets map[string]*rawSocket
 	polls   map[string]*rawPoll
@@ -47,7 +48,13 @@ var (
 // plays executes a transcript. It fails at the first step that does not match.
 func (f *fixture) plays(text string) {
 	f.Helper()
-	t := &transcript{f: f, names: make(map[string]string), sockets: make(map[string]*rawSocket),
+	f.playsWith("4", text)
+}
+
+// playsWith is plays for a version of Engine.IO.
+func (f *fixture) playsWith(eio, text string) {
+	f.Helper()
+	t := &transcript{f: f, eio: eio, names: make(map[string]string), sockets: make(map[string]*rawSocket),
 		polls: make(map[string]*rawPoll)}
 	for _, step := range strings.Split(strings.TrimSpace(text), "\n") {
 		if step = strings.TrimSpace(step); step != "" {
@@ -81,7 +88,11 @@ func (t *transcript) step(step string) {
 		return
 	}
 	if m := joinStep.FindStringSubmatch(step); m != nil {
-		for _, s := range []string{`: transport=websocket`, `< 0{"sid":"$sid",*`, `> 40`, `< 40{"sid":"$socket"}`} {
+		steps := []string{`: transport=websocket`, `< 0{"sid":"$sid",*`, `> 40`, `< 40{"sid":"$socket"}`}
+		if t.eio == "3" {
+			steps = []string{`: transport=websocket`, `< 0{"sid":"$sid",*`, `< 40`}
+		}
+		for _, s := range steps {
 			t.step(m[1] + s)
 		}
 		return
@@ -114,7 +125,7 @@ func (t *transcript) poll(verb, sid, packet string) {
 	case "poll":
 		p := t.polls[sid]
 		if p == nil {
-			p = &rawPoll{f: t.f, sid: sid}
+			p = &rawPoll{f: t.f, eio: t.eio, sid: sid}
 			t.polls[sid] = p
 		}
 		t.matches(packet, p.next())
@@ -134,17 +145,24 @@ func (t *transcript) query(query string) string {
 	if strings.HasPrefix(query, "/") {
 		return query
 	}
-	return "/socket.io/?EIO=4&" + query
+	return "/socket.io/?EIO=" + t.eio + "&" + query
 }
 
 // request returns the status and the body of the response.
 func (t *transcript) request(method, query, body string) string {
 	var header http.Header
-	if body != "" {
+	body = strings.ReplaceAll(t.fill(body), "^", "\x1e")
+	if digits, binary := strings.CutPrefix(body, "hex:"); binary {
+		data, err := hex.DecodeString(digits)
+		require.NoError(t.f, err)
+		body, header = string(data), http.Header{"Content-Type": {octetStream}}
+	} else if body != "" {
 		header = http.Header{"Content-Type": {"text/plain;charset=UTF-8"}}
 	}
-	r := t.f.request(method, t.f.server.url()+t.query(query),
-		strings.NewReader(strings.ReplaceAll(t.fill(body), "^", "\x1e")), header)
+	r := t.f.request(method, t.f.server.url()+t.query(query), strings.NewReader(body), header)
+	if r.Header.Get("Content-Type") == octetStream {
+		r.Body = "hex:" + hex.EncodeToString([]byte(r.Body))
+	}
 	return fmt.Sprintf("%d %s", r.Status, r.Body)
 }
 
@@ -180,5 +198,7 @@ func match(pattern, got string, names map[string]string) bool {
 	}
 	return true
 }
+
+const octetStream = "application/octet-stream"
 
 const unknownSession = `{"code":1,"message":"Session ID unknown"}`

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/dialect/legacy"
 	"github.com/backplane-go/backplane/emitter"
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
@@ -86,7 +87,14 @@ const (
 
 func (w *world) ourEmitter(t *testing.T, driver, way string) ourEmitter {
 	t.Helper()
-	e, err := emitter.New(emitter.Config{Bus: w.newBus(t, t.Context(), driver), ChannelPrefix: w.prefix})
+	config := emitter.Config{Bus: w.newBus(t, t.Context(), driver), ChannelPrefix: w.prefix}
+	switch {
+	case w.legacy:
+		config.Dialect = legacy.Dialect{}
+	case w.redis != nil:
+		config.Dialect = w.redisDialect()
+	}
+	e, err := emitter.New(config)
 	require.NoError(t, err)
 	switch way {
 	case inBatches:

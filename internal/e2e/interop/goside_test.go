@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/dialect/legacy"
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 	"github.com/backplane-go/backplane/postgres"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
@@ -36,12 +37,12 @@ type goOpener struct {
 
 // startGo opens a cluster on a driver. It is closed at the end of the test, which fails if ErrorHandler received an
 // error that the test did not take from errors.
-func (w *world) startGo(t *testing.T, driver string) *goOpener {
+func (w *world) startGo(t *testing.T, driver string, change ...func(*backplane.Config)) *goOpener {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	o := &goOpener{errors: new(interop.Inbox[error]), changed: make(chan struct{})}
-	cluster, err := backplane.Open(ctx, backplane.Config{
+	config := backplane.Config{
 		Bus:               w.newBus(t, ctx, driver),
 		ChannelPrefix:     w.prefix,
 		PayloadThreshold:  w.threshold,
@@ -52,7 +53,17 @@ func (w *world) startGo(t *testing.T, driver string) *goOpener {
 			PeerJoined: func(string, string) { o.change() },
 			PeerLeft:   func(string, string, bool) { o.change() },
 		},
-	})
+	}
+	switch {
+	case w.legacy:
+		config.Dialect = legacy.Dialect{}
+	case w.redis != nil:
+		config.Dialect = w.redisDialect()
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	cluster, err := backplane.Open(ctx, config)
 	require.NoError(t, err)
 	o.cluster = cluster
 	t.Cleanup(func() {
@@ -68,6 +79,9 @@ func (w *world) startGo(t *testing.T, driver string) *goOpener {
 
 func (w *world) newBus(t *testing.T, ctx context.Context, driver string) transport.Bus {
 	t.Helper()
+	if w.redis != nil {
+		return w.newRedisBus(t)
+	}
 	config := postgres.Config{Table: w.table}
 	if driver == pqDriver {
 		db, err := sql.Open("postgres", w.url)

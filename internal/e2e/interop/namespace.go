@@ -59,6 +59,9 @@ type Target struct {
 	Compress *bool    `json:"compress,omitempty"`
 	// TimeoutMS is how long to wait for acknowledgements. Node.js has no default; without a timeout it waits for 1 ms.
 	TimeoutMS int64 `json:"timeout,omitempty"`
+	// JSON and Binary are flags of Socket.IO 2, which only Legacy peers have.
+	JSON   bool  `json:"json,omitempty"`
+	Binary *bool `json:"binary,omitempty"`
 }
 
 // To selects the sockets in rooms.
@@ -104,6 +107,8 @@ type Answer struct {
 	One    any
 	// Error is the text of the error that Node.js passed to the callback.
 	Error string
+	// Took is how long a Legacy peer waited for the answers. Other peers do not measure it.
+	Took time.Duration
 }
 
 func (ns *Namespace) call(ctx context.Context, cmd string, s spec, out any) error {
@@ -115,12 +120,14 @@ func (ns *Namespace) answer(ctx context.Context, cmd string, s spec) (Answer, er
 	var out struct {
 		Error  string
 		Values Value
+		Took   float64 // milliseconds
 	}
 	if err := ns.call(ctx, cmd, s, &out); err != nil {
 		return Answer{}, err
 	}
 	values, _ := out.Values.V.([]any)
-	return Answer{Values: values, One: out.Values.V, Error: out.Error}, nil
+	took := time.Duration(out.Took * float64(time.Millisecond))
+	return Answer{Values: values, One: out.Values.V, Error: out.Error, Took: took}, nil
 }
 
 func list(args []any) *Value {

@@ -10,6 +10,10 @@ type (
 	Value = nodejs.Value
 	// UTF16 is a JavaScript string that is not valid Unicode.
 	UTF16 = nodejs.UTF16
+	// Undefined is JavaScript's undefined.
+	Undefined = nodejs.Undefined
+	// View is binary data in a JavaScript class other than Buffer.
+	View = nodejs.View
 )
 
 // Canon makes values of different decoders comparable.

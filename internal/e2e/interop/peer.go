@@ -18,6 +18,13 @@ const (
 	Adapter03 = "0.3"     // @socket.io/postgres-adapter 0.3
 	Cluster   = "cluster" // workers with @socket.io/cluster-adapter, and a primary with setupPrimary of adapter 0.5
 	Emitter   = "emitter" // @socket.io/postgres-emitter: sends only
+	Legacy    = "legacy"  // socket.io-adapter-postgres 1.2.1 with Socket.IO 2
+
+	Redis8       = "redis-8"       // @socket.io/redis-adapter 8
+	Redis7       = "redis-7"       // @socket.io/redis-adapter 7
+	RedisEmitter = "redis-emitter" // @socket.io/redis-emitter 5: sends only
+
+	RedisStreams = "redis-streams-0.3" // @socket.io/redis-streams-adapter 0.3
 )
 
 // Config describes a peer.
@@ -28,7 +35,14 @@ type Config struct {
 	PoolSize int
 	// Workers is the number of workers that a Cluster starts with. Default: 2.
 	Workers int
+	// Options are for the adapters on PostgreSQL except Legacy.
 	Options Options
+	// Legacy are the options of a Legacy peer.
+	Legacy LegacyOptions
+	// Redis are the options of a peer on Redis.
+	Redis RedisOptions
+	// Recovery is maxDisconnectionDuration of connectionStateRecovery. 0: there is no recovery.
+	Recovery time.Duration
 }
 
 // Options are the options of the adapter. Zero means the adapter's default.
@@ -58,10 +72,13 @@ func (c Config) arg() any {
 		PoolSize    int     `json:"poolSize,omitempty"`
 		Workers     int     `json:"workers,omitempty"`
 		Options     options `json:"adapterOptions"`
+		Legacy      any     `json:"legacy"`
+		Redis       any     `json:"redis"`
+		Recovery    int64   `json:"recovery,omitempty"`
 	}{c.Adapter, c.DatabaseURL, c.PoolSize, c.Workers, options{
 		o.ChannelPrefix, o.TableName, o.PayloadThreshold,
 		o.HeartbeatInterval.Milliseconds(), o.HeartbeatTimeout.Milliseconds(), o.CleanupInterval.Milliseconds(),
-	}}
+	}, c.Legacy.arg(), c.Redis.arg(), c.Recovery.Milliseconds()}
 }
 
 // Peer is a Node.js process. It is also a Node: itself or, in a Cluster, the first worker.
@@ -115,6 +132,12 @@ func (p *Peer) Exited(ctx context.Context) error { return p.process.Exited(ctx) 
 
 // Kill ends the process with SIGKILL: it sends no leave message.
 func (p *Peer) Kill() { p.process.Kill() }
+
+// Suspend makes the process hang until Resume is called.
+func (p *Peer) Suspend() error { return p.process.Suspend() }
+
+// Resume lets a suspended process go on.
+func (p *Peer) Resume() error { return p.process.Resume() }
 
 // Exit makes the process call process.exit without closing anything.
 func (p *Peer) Exit(ctx context.Context) error {

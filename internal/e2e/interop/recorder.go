@@ -26,7 +26,8 @@ type Message struct {
 	// if the row was gone.
 	AttachmentID string
 	Attachment   []byte
-	// Body is the decoded message, from the attachment if there is one. Its numbers are float64.
+	// Body is the decoded message, from the attachment if there is one. Its numbers are float64. It is nil for the
+	// notifications of a legacy cluster, which are lists.
 	Body map[string]any
 }
 
@@ -145,6 +146,9 @@ func (r *Recorder) serve(ctx context.Context) error {
 
 func (r *Recorder) read(ctx context.Context, channel, payload string) (Message, error) {
 	m := Message{Channel: channel, Payload: payload}
+	if channel == "socketio" {
+		return m, nil
+	}
 	if err := json.Unmarshal([]byte(payload), &m.Body); err != nil {
 		return m, err
 	}

@@ -1,22 +1,21 @@
 package interop_test
 
 import (
-	"flag"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"github.com/backplane-go/backplane/dialect/redissharded"
 	"github.com/backplane-go/backplane/internal/e2e/interop"
 	"github.com/backplane-go/backplane/internal/pgtest"
+	"github.com/backplane-go/backplane/internal/redistest"
+	"github.com/backplane-go/backplane/internal/testparallel"
 )
 
-// TestMain runs more tests at a time than there are processors, because tests mostly wait. Each uses about 15
-// connections to PostgreSQL, which allows 100 by default.
+// TestMain limits the tests that run at the same time: each uses about 15 connections to PostgreSQL, which allows 100
+// by default.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil {
-		panic(err)
-	}
+	testparallel.Set("6")
 	goleak.VerifyTestMain(m)
 }
 
@@ -28,6 +27,21 @@ type world struct {
 	// table and threshold are options of the nodes; empty and 0 mean the defaults.
 	table     string
 	threshold int
+	legacy    bool // the nodes speak dialect/legacy
+	// redis is the server of nodes that speak dialect/redisclassic, and specific says where their answers go.
+	redis    *redistest.Server
+	cluster  *redistest.Cluster // of which redis is a node, or nil
+	specific bool
+	sharded  *redissharded.Mode // not nil: of nodes that speak dialect/redissharded instead
+	streams  int                // how many streams the nodes share; 0: they are on channels
+}
+
+// channel returns the channel of PostgreSQL of a namespace.
+func (w *world) channel(nsp string) string {
+	if w.legacy {
+		return "socketio"
+	}
+	return w.prefix + "#" + nsp
 }
 
 func newWorld(t *testing.T) *world {

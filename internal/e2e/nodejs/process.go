@@ -10,7 +10,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -46,6 +48,8 @@ type Process struct {
 	stderr lockedBuffer
 	ready  chan struct{} // closed by the ready event
 	exited chan struct{} // closed when the process has ended and all its lines are handled
+
+	suspended atomic.Bool
 
 	writing sync.Mutex // guards stdin
 
@@ -106,6 +110,9 @@ func Start(t testing.TB, c Config) *Process {
 
 // finish ends the process. If the test failed, it prints the standard error of the process.
 func (p *Process) finish(t testing.TB) {
+	if p.suspended.Load() {
+		p.Kill()
+	}
 	p.CloseInput() // ends the process
 	select {
 	case <-p.exited:
@@ -164,6 +171,24 @@ func (p *Process) Exited(ctx context.Context) error {
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.exited
+}
+
+// Suspend stops the process with SIGSTOP: it hangs until Resume is called. A process that the test does not resume is
+// killed at its end.
+func (p *Process) Suspend() error {
+	p.suspended.Store(true)
+	return p.signal("-STOP")
+}
+
+// Resume lets a suspended process go on.
+func (p *Process) Resume() error {
+	p.suspended.Store(false)
+	return p.signal("-CONT")
+}
+
+// signal uses a command, because package syscall does not have these signals on all systems.
+func (p *Process) signal(name string) error {
+	return exec.Command("kill", name, strconv.Itoa(p.cmd.Process.Pid)).Run()
 }
 
 // complain appends to the standard error of the process.

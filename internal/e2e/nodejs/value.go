@@ -17,6 +17,9 @@ type View struct {
 	Bytes []byte
 }
 
+// Undefined is JavaScript's undefined, for values sent to a process. A received one becomes nil.
+type Undefined struct{}
+
 // toLine converts a value for JSON in the format of lines.js: bytes and times become objects with one key.
 func toLine(value any) any {
 	switch v := value.(type) {
@@ -28,6 +31,8 @@ func toLine(value any) any {
 		return map[string]int64{"$date": v.UnixMilli()}
 	case UTF16:
 		return map[string][]uint16{"$utf16": v}
+	case Undefined:
+		return map[string]bool{"$undefined": true}
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
@@ -89,12 +94,14 @@ func (v *Value) UnmarshalJSON(p []byte) error {
 	return nil
 }
 
-// Canon makes values of different decoders comparable: numbers become float64, slices []any, maps map[string]any, and
-// times the text that JavaScript's toJSON returns.
+// Canon makes values of different decoders comparable: numbers become float64, slices []any, maps map[string]any,
+// times the text that JavaScript's toJSON returns, and Undefined nil.
 func Canon(value any) any {
 	switch v := value.(type) {
 	case nil, bool, float64, string, []byte:
 		return v
+	case Undefined:
+		return nil
 	case time.Time:
 		return v.UTC().Format("2006-01-02T15:04:05.000Z")
 	}

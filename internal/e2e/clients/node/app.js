@@ -27,9 +27,14 @@ function install(io, tell) {
   io.on("new_namespace", (nsp) => tell("namespace", { nsp: nsp.name }));
 }
 
+// payloadOf returns the auth payload. Clients of version 2 have none in "/", but may have one in their query.
+function payloadOf({ handshake }) {
+  return handshake.query.payload ? JSON.parse(handshake.query.payload) : handshake.auth;
+}
+
 // admit is the middleware. Clients that it holds wait for the op "proceed".
 function admit(io, tell, socket, next) {
-  const { refuse, details, hold, early } = socket.handshake.auth;
+  const { refuse, details, hold, early } = payloadOf(socket);
   for (const value of early || []) socket.emit("early", value);
   const decide = () => {
     if (refuse === undefined) return next();
@@ -44,7 +49,8 @@ function admit(io, tell, socket, next) {
 
 function connected(socket, tell) {
   const nsp = socket.nsp.name;
-  const { auth: payload, query, headers, address, url, secure } = socket.handshake;
+  const { query, headers, address, url, secure } = socket.handshake;
+  const payload = payloadOf(socket);
   const auth = payload.deep ? {} : payload; // a deeply nested payload cannot be reported
   if (!socket.recovered && auth.rooms) socket.join(auth.rooms);
   if (!socket.recovered && auth.data) socket.data = auth.data;

@@ -40,6 +40,21 @@ function acknowledge(spec, event, args, ack) {
   ack(spec.client, ...args);
 }
 
+// receiveAny calls received for each event of a client of version 2, which has no onAny.
+function receiveAny(socket, received) {
+  const { onevent, emitBuffered } = socket;
+  socket.onevent = function (packet) {
+    if (!this.connected) return onevent.call(this, packet);
+    const args = packet.data || [];
+    if (packet.id != null) args.push(this.ack(packet.id));
+    received(...args);
+  };
+  socket.emitBuffered = function () {
+    for (const args of this.receiveBuffer.splice(0)) received(...args);
+    emitBuffered.call(this);
+  };
+}
+
 function create(spec) {
   const manager = managerOf(spec);
   const socket = manager.socket(spec.nsp || "/", Object.assign({ auth: spec.auth }, spec.socketOptions));
@@ -58,7 +73,7 @@ function create(spec) {
     if (ack) acknowledge(spec, event, args, ack);
   };
   if (socket.onAny) socket.onAny(received);
-  for (const event of spec.listen || []) socket.on(event, (...args) => received(event, ...args));
+  else receiveAny(socket, received);
   socket.on("connect", () => {
     tell("connect", { id: socket.id, recovered: !!socket.recovered, transport: manager.engine.transport.name });
   });
@@ -71,7 +86,9 @@ function create(spec) {
     const status = typeof description === "number" ? description : 0;
     tell("connect_error", { message, data, kind: type || "", status });
   });
-  if (spec.version === "2") socket.on("error", (message) => tell("connect_error", { message: String(message) }));
+  if (spec.version === "2") {
+    socket.on("error", (e) => tell("connect_error", { message: String((e && e.message) || e), data: e }));
+  }
   socket.on("disconnect", (reason) => tell("disconnect", { reason }));
   socket.connect();
 }

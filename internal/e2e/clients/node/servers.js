@@ -7,6 +7,8 @@ const http = require("http");
 const { Server } = require("socket.io");
 const { report } = require("../../nodejs/lines");
 const postgres = require("../../interop/node/postgres");
+const redis = require("../../interop/node/redis");
+const streams = require("../../interop/node/streams");
 const application = require("./app");
 
 const servers = new Map();
@@ -14,8 +16,10 @@ const servers = new Map();
 // start listens and resolves to the port.
 async function start(spec) {
   const options = Object.assign({ serveClient: false }, spec.options);
-  const node = { name: spec.server, options, listens: async () => {}, sent: async () => {}, release: async () => {} };
+  const nothing = async () => {};
+  const node = { name: spec.server, options, ready: nothing, listens: nothing, sent: nothing, release: nothing };
   if (spec.databaseURL) await joinCluster(node, spec);
+  if (spec.streams) await joinStreams(node, spec.streams);
   node.http = http.createServer();
   node.io = new Server(node.http, options);
   application.install(node.io, (what, fields) => {
@@ -25,6 +29,7 @@ async function start(spec) {
     node.http.once("error", reject);
     node.http.listen({ port: spec.port || 0, host: "127.0.0.1", exclusive: true }, resolve);
   });
+  await node.ready();
   for (const nsp of application.namespaces) await node.listens(nsp);
   servers.set(spec.server, node);
   return { port: node.http.address().port };
@@ -39,6 +44,12 @@ async function joinCluster(node, spec) {
   node.options.adapter = createAdapter(pool, postgres.adapterOptions(config));
   node.listens = (nsp) => postgres.listens(postgres.channelOf(config, nsp));
   node.release = () => pool.end();
+}
+
+async function joinStreams(node, options) {
+  const { adapter, listens, close, ready } = await streams.join(options, await redis.connect(options));
+  node.options.adapter = adapter;
+  Object.assign(node, { listens, release: close, ready });
 }
 
 // watch returns a function that resolves when all statements have been executed. The pool executes statements on

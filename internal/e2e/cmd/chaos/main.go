@@ -1,11 +1,13 @@
 // Command chaos injects faults into a cluster of three Go nodes and one Node.js node and follows every message; see
-// package chaos. The exit status is 1 if a promise was broken.
+// package chaos. With -logged, the cluster has three Go nodes with a log, and official clients; see package logged. The
+// exit status is 1 if a promise was broken.
 //
-//	make chaos [CHAOS=10m] [SEED=7]
+//	make chaos [CHAOS=10m] [SEED=7] [LOG=1]
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -19,32 +21,41 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/internal/e2e/chaos"
+	"github.com/backplane-go/backplane/internal/e2e/chaos/logged"
 	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 )
 
 func main() {
 	chaos.MaybeNode()
-	length := flag.Duration("for", 2*time.Minute, "how long the nodes send messages")
+	logged.MaybeNode()
+	withLog := flag.Bool("logged", false, "inject faults into a cluster with a log")
+	length := flag.Duration("for", 0, "how long messages are sent; 0: 2m, with -logged 10m")
 	seed := flag.Uint64("seed", 0, "seed of the random faults; 0: choose one")
-	rate := flag.Int("rate", 60, "messages per second of each of the two streams of a Go node")
+	rate := flag.Int("rate", 0, "messages per second of each of the two streams of a Go node; with -logged, events "+
+		"per second of all nodes and clients together; 0: 60, with -logged 2000")
 	only := flag.String("only", "", "inject only these kinds of faults, separated by commas: "+strings.Join(
-		chaos.Kinds(), ", "))
+		chaos.Kinds(), ", ")+"; with -logged: "+strings.Join(logged.Kinds(), ", "))
 	secret := flag.String("secret", "", "secret of at least 16 bytes that the nodes sign their messages with; the "+
 		"cluster then has no Node.js node")
-	log := flag.String("log", "", "write the log to this file too")
+	out := flag.String("out", "", "write what is printed to this file too")
 	events := flag.String("events", "", "write every event of every node to this file")
 	flag.Parse()
-	var kinds []string
-	if *only != "" {
-		kinds = strings.Split(*only, ",")
+	o := options{length: *length, seed: *seed, rate: *rate, secret: *secret, out: *out, events: *events,
+		logged: *withLog}
+	known := chaos.Kinds()
+	if *withLog {
+		known = logged.Kinds()
 	}
-	for _, kind := range kinds {
-		if !slices.Contains(chaos.Kinds(), kind) {
-			fmt.Fprintf(os.Stderr, "chaos: unknown fault %q; known: %s\n", kind, strings.Join(chaos.Kinds(), ", "))
+	if *only != "" {
+		o.kinds = strings.Split(*only, ",")
+	}
+	for _, kind := range o.kinds {
+		if !slices.Contains(known, kind) {
+			fmt.Fprintf(os.Stderr, "chaos: unknown fault %q; known: %s\n", kind, strings.Join(known, ", "))
 			os.Exit(2)
 		}
 	}
-	ok, err := inject(*length, *seed, kinds, *rate, *secret, *log, *events)
+	ok, err := o.run()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 	}
@@ -53,40 +64,72 @@ func main() {
 	}
 }
 
-func inject(length time.Duration, seed uint64, kinds []string, rate int, secret, log, events string) (ok bool,
-	err error) {
+// options are the flags.
+type options struct {
+	length              time.Duration
+	seed                uint64
+	kinds               []string
+	rate                int
+	secret, out, events string
+	logged              bool
+}
+
+// run makes the run. It reports whether no promise was broken.
+func (o options) run() (ok bool, err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
 	var out io.Writer = os.Stdout
-	if log != "" {
-		file, createErr := os.Create(log)
-		if createErr != nil {
-			return false, createErr
+	if o.out != "" {
+		file, err := os.Create(o.out)
+		if err != nil {
+			return false, err
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
 		out = io.MultiWriter(os.Stdout, file)
 	}
-	options := chaos.Options{Secret: secret, Length: length, Rate: rate, Modules: os.Getenv(nodejs.EnvModules),
-		Log: out}
-	if events != "" {
-		file, createErr := os.Create(events)
-		if createErr != nil {
-			return false, createErr
+	var events io.Writer
+	if o.events != "" {
+		file, err := os.Create(o.events)
+		if err != nil {
+			return false, err
 		}
 		buffer := bufio.NewWriter(file)
 		defer func() { err = errors.Join(err, buffer.Flush(), file.Close()) }()
-		options.Events = buffer
+		events = buffer
 	}
-	if seed == 0 {
-		seed = 1 + rand.Uint64N(1_000_000)
+	if o.seed == 0 {
+		o.seed = 1 + rand.Uint64N(1_000_000)
 	}
-	options.Plan = chaos.NewPlan(seed, length, kinds...)
-	fmt.Fprintf(out, "seed %d, %v, %d faults:\n%s\n", seed, length, len(options.Plan.Steps), options.Plan)
-	result, err := chaos.Run(ctx, options)
+	var result interface{ Print(io.Writer) bool }
+	if o.logged {
+		result, err = o.injectLogged(ctx, out, events)
+	} else {
+		result, err = o.inject(ctx, out, events)
+	}
 	if err != nil {
 		return false, err
 	}
 	ok = result.Print(out)
-	fmt.Fprintf(out, "\nseed %d\n", seed)
+	fmt.Fprintf(out, "\nseed %d\n", o.seed)
 	return ok, nil
+}
+
+func (o options) inject(ctx context.Context, out, events io.Writer) (*chaos.Result, error) {
+	length := cmp.Or(o.length, 2*time.Minute)
+	plan := chaos.NewPlan(o.seed, length, o.kinds...)
+	fmt.Fprintf(out, "seed %d, %v, %d faults:\n%s\n", o.seed, length, len(plan.Steps), plan)
+	return chaos.Run(ctx, chaos.Options{Plan: plan, Length: length, Rate: cmp.Or(o.rate, 60), Secret: o.secret,
+		Modules: os.Getenv(nodejs.EnvModules), Log: out, Events: events})
+}
+
+func (o options) injectLogged(ctx context.Context, out, events io.Writer) (*logged.Result, error) {
+	modules := os.Getenv(nodejs.EnvModules)
+	if modules == "" {
+		return nil, errors.New("the official clients are missing: set " + nodejs.EnvModules)
+	}
+	length := cmp.Or(o.length, 10*time.Minute)
+	plan := logged.NewPlan(o.seed, length, o.kinds...)
+	fmt.Fprintf(out, "seed %d, %v, %d faults:\n%s\n", o.seed, length, len(plan.Steps), plan)
+	return logged.Run(ctx, logged.Options{Plan: plan, Length: length, Rate: cmp.Or(o.rate, 2000), Modules: modules,
+		Log: out, Events: events})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/backplane-go/backplane/internal/e2e/browser"
 	"github.com/backplane-go/backplane/internal/pgtest"
+	"github.com/backplane-go/backplane/internal/redistest"
 )
 
 // environment is what the tests need, as far as it is available.
@@ -35,6 +36,9 @@ func prepare(ctx context.Context, settings []string, setup bool) (*environment, 
 	env := new(environment)
 	if err := env.postgres(ctx, settings); err != nil {
 		return nil, err
+	}
+	if _, err := redistest.Binary(); err != nil {
+		env.missing = append(env.missing, "Redis, needed by the tests of its driver: "+err.Error())
 	}
 	env.node(root)
 	if _, err := browser.Find(); err != nil {

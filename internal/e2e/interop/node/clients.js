@@ -2,7 +2,6 @@
 
 // Real Socket.IO clients in the process of the node that they connect to.
 
-const { io } = require("socket.io-client");
 const { report } = require("../../nodejs/lines");
 
 const clients = new Map();
@@ -28,8 +27,8 @@ function answer(how, ack, args) {
   else give();
 }
 
-// connect resolves to the connected client.
-function connect(port, spec) {
+// connect resolves to the connected client. io is the client's package, by default the latest version.
+function connect(port, spec, io = require("socket.io-client")) {
   const socket = io(`http://127.0.0.1:${port}${spec.nsp}`, {
     transports: ["websocket"],
     forceNew: true,
@@ -40,7 +39,7 @@ function connect(port, spec) {
   });
   const client = { socket, ack: spec.ack || { mode: "echo" } };
   clients.set(spec.client, client);
-  socket.onAny((event, ...args) => {
+  onAny(socket, (event, ...args) => {
     const ack = typeof args[args.length - 1] === "function" ? args.pop() : undefined;
     report("client", { nsp: spec.nsp, client: spec.client, event, args, withAck: ack !== undefined });
     if (ack) answer(client.ack, ack, args);
@@ -50,6 +49,12 @@ function connect(port, spec) {
     socket.once("connect", () => resolve(client));
     socket.once("connect_error", reject);
   });
+}
+
+// onAny calls received with every event. Clients of version 2 have no method for that.
+function onAny(socket, received) {
+  if (socket.onAny) return socket.onAny(received);
+  socket.onevent = ({ data, id }) => received(...data, ...(id == null ? [] : [socket.ack(id)]));
 }
 
 function get(name) {

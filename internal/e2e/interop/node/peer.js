@@ -18,6 +18,8 @@ async function main() {
   if (config.adapter === "cluster") {
     return cluster.isPrimary ? require("./primary").start(config) : worker(config);
   }
+  if (config.adapter === "legacy") return require("./legacy").start(config);
+  if (config.adapter.startsWith("redis-")) return require("./redis").start(config);
   const pool = createPool(config);
   await createTable(pool, config);
   if (config.adapter === "emitter") return require("./emitter").start(config, pool);

@@ -60,7 +60,7 @@ function channelOf(config, nsp) {
 // adapterOptions returns the options with an errorHandler that reports errors as events.
 function adapterOptions(config) {
   return Object.assign({}, config.adapterOptions, {
-    errorHandler: (err) => report("error", { where: "adapter", message: err.message, code: err.code }),
+    errorHandler: (err) => report("error", { where: "adapter", message: err.message, code: err.code || "" }),
   });
 }
 

@@ -11,7 +11,9 @@ const clients = require("./clients");
 // listens to the namespace; hooks.close releases the resources of hooks.
 async function start(config, hooks) {
   const server = http.createServer();
-  const io = new Server(server, { adapter: hooks.adapter, maxHttpBufferSize: 1e8, serveClient: false });
+  const options = { adapter: hooks.adapter, maxHttpBufferSize: 1e8, serveClient: false };
+  if (config.recovery) options.connectionStateRecovery = { maxDisconnectionDuration: config.recovery };
+  const io = new Server(server, options);
   await new Promise((resolve) => server.listen({ port: 0, host: "127.0.0.1", exclusive: true }, resolve));
 
   const namespaces = new Map();

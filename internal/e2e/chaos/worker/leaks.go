@@ -1,4 +1,4 @@
-package chaos
+package worker
 
 import (
 	"fmt"
@@ -10,24 +10,24 @@ import (
 	"time"
 )
 
-// resources are the numbers of goroutines and open files of this process.
-type resources struct{ goroutines, files int }
+// Resources are the numbers of goroutines and open files of this process.
+type Resources struct{ goroutines, files int }
 
-// countResources counts them. files is 0 where there is no /proc.
-func countResources() resources {
+// CountResources counts them. The number of files is 0 where there is no /proc.
+func CountResources() Resources {
 	if l, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
 		_ = l.Close() // the runtime keeps files open after the first listener
 	}
 	files, _ := os.ReadDir("/proc/self/fd")
-	return resources{runtime.NumGoroutine(), len(files)}
+	return Resources{runtime.NumGoroutine(), len(files)}
 }
 
 // settling is how long goroutines and files may take to end after they were closed.
 const settling = 5 * time.Second
 
-// leaks describes the resources that this process has more of than before.
-func (before resources) leaks() (leaks []string) {
-	after := before.await(func(after resources) bool {
+// Leaks describes the resources that this process has more of than before.
+func (before Resources) Leaks() (leaks []string) {
+	after := before.await(func(after Resources) bool {
 		return after.goroutines <= before.goroutines && after.files <= before.files
 	})
 	if more := after.goroutines - before.goroutines; more > 0 {
@@ -43,20 +43,20 @@ func (before resources) leaks() (leaks []string) {
 // pool.
 const spare = 4
 
-// growth describes how many more goroutines an idle node has than just after it opened.
-func (before resources) growth() (leaks []string) {
-	after := before.await(func(after resources) bool { return after.goroutines <= before.goroutines+spare })
+// Growth describes how many more goroutines an idle process has than just after it opened.
+func (before Resources) Growth() (leaks []string) {
+	after := before.await(func(after Resources) bool { return after.goroutines <= before.goroutines+spare })
 	if after.goroutines > before.goroutines+spare {
-		leaks = append(leaks, fmt.Sprintf("the idle node has %d goroutines, %d at the start: %s", after.goroutines,
+		leaks = append(leaks, fmt.Sprintf("the idle process has %d goroutines, %d at the start: %s", after.goroutines,
 			before.goroutines, stacks()))
 	}
 	return leaks
 }
 
 // await waits until enough returns true, at most for settling.
-func (resources) await(enough func(resources) bool) resources {
+func (Resources) await(enough func(Resources) bool) Resources {
 	for end := time.Now().Add(settling); ; time.Sleep(20 * time.Millisecond) {
-		if after := countResources(); enough(after) || time.Now().After(end) {
+		if after := CountResources(); enough(after) || time.Now().After(end) {
 			return after
 		}
 	}

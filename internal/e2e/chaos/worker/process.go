@@ -1,4 +1,4 @@
-package chaos
+package worker
 
 import (
 	"bufio"
@@ -16,22 +16,24 @@ import (
 	"github.com/backplane-go/backplane/internal/child"
 )
 
-// process is the process of a node.
-type process struct {
+// Process is a process that writes events.
+type Process struct {
 	cmd   *exec.Cmd
 	input io.WriteCloser
 	ended chan struct{} // closed when it has ended and all its output is read
 	err   error         // how it ended; read after ended
+	note  func(line []byte) (kind string)
 
 	mu     sync.Mutex // guards the fields below and writing to stdin
 	heard  map[string]chan struct{}
 	stderr tail
 }
 
-// startProcess starts a node. It calls note for each event, one at a time.
-func startProcess(cmd *exec.Cmd, note func(Event)) (*process, error) {
-	p := &process{cmd: cmd, ended: make(chan struct{}), heard: make(map[string]chan struct{})}
-	for _, kind := range []string{Opened, Stopped, Fenced, Closed} {
+// Start starts a process. It calls note for each event, one at a time; note returns the kind of the event. Await can
+// wait for the kinds in heard. The process ends when the coordinator ends.
+func Start(cmd *exec.Cmd, heard []string, note func(line []byte) (kind string)) (*Process, error) {
+	p := &Process{cmd: cmd, ended: make(chan struct{}), heard: make(map[string]chan struct{}), note: note}
+	for _, kind := range heard {
 		p.heard[kind] = make(chan struct{})
 	}
 	cmd.SysProcAttr = new(syscall.SysProcAttr)
@@ -54,7 +56,7 @@ func startProcess(cmd *exec.Cmd, note func(Event)) (*process, error) {
 		if err != nil {
 			return
 		}
-		p.read(output, note)
+		p.read(output)
 		p.err = cmd.Wait()
 		close(p.ended)
 	}()
@@ -62,19 +64,14 @@ func startProcess(cmd *exec.Cmd, note func(Event)) (*process, error) {
 }
 
 // read reads the output of the process until it has ended.
-func (p *process) read(output io.Reader, note func(Event)) {
+func (p *Process) read(output io.Reader) {
 	lines := bufio.NewReaderSize(output, 1<<16)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
 			return // an incomplete line is ignored
 		}
-		var e Event
-		if err := json.Unmarshal(line, &e); err != nil {
-			e = Event{Kind: Remarked, At: now(), Text: fmt.Sprintf("unreadable line: %v: %s", err, line)}
-		}
-		note(e)
-		if heard := p.heard[e.Kind]; heard != nil {
+		if heard := p.heard[p.note(line)]; heard != nil {
 			select {
 			case <-heard:
 			default:
@@ -84,9 +81,9 @@ func (p *process) read(output io.Reader, note func(Event)) {
 	}
 }
 
-// tell sends a command to the process. It fails if the process has ended.
-func (p *process) tell(o Order) error {
-	line, err := json.Marshal(o)
+// Tell sends a command to the process. It fails if the process has ended.
+func (p *Process) Tell(command any) error {
+	line, err := json.Marshal(command)
 	if err != nil {
 		return err
 	}
@@ -96,16 +93,26 @@ func (p *process) tell(o Order) error {
 	return err
 }
 
-func (p *process) signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
+// Signal sends a signal to the process.
+func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
 
-// kill kills the process and waits for its end.
-func (p *process) kill() {
+// Kill kills the process and waits for its end.
+func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // fails only if the process has ended
 	<-p.ended
 }
 
-// await waits for an event of this kind.
-func (p *process) await(kind string, patience time.Duration) error {
+// Ended is closed when the process has ended and all its events are read.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
+// Err returns how the process has ended. It must not be called before.
+func (p *Process) Err() error { return p.err }
+
+// Stderr returns the end of what the process wrote to its standard error.
+func (p *Process) Stderr() string { return p.stderr.String() }
+
+// Await waits for an event of this kind.
+func (p *Process) Await(kind string, patience time.Duration) error {
 	select {
 	case <-p.heard[kind]:
 		return nil

@@ -1,0 +1,30 @@
+package logged
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/backplane-go/backplane/internal/e2e/chaos"
+)
+
+// Print writes the tables and details of the first violations. It reports whether there were none.
+func (r *Result) Print(out io.Writer) bool {
+	v := r.Verdict
+	chaos.PrintFaults(out, r.Faults)
+	if r.NoClock {
+		fmt.Fprintf(out, "The clock of the server did not jump: libfaketime is not installed.\n")
+	}
+	chaos.PrintCounts(out, "events", []chaos.Count{
+		{"sent, acknowledged", v.Acknowledged}, {"sent, refused", v.Refused}, {"sent, outcome unknown", v.Unknown},
+		{"received by clients", v.Received}, {"gaps of nodes", v.Gaps}, {"drops reported by nodes", v.Drops},
+		{"out of order beside refused ones", v.Reordered},
+		{"clients came back", v.Connects}, {"recovered", v.Recovered},
+	})
+	for _, reason := range slices.Sorted(maps.Keys(v.Excused)) {
+		fmt.Fprintf(out, "%-34s %9d   %s\n", "not recovered, rightly", v.Excused[reason], reason)
+	}
+	fmt.Fprintf(out, "%-34s %9.1f s\n", "longest absence, recovered", float64(v.Away)/1e6)
+	return chaos.PrintViolations(out, ViolationKinds, v.Violations)
+}
