@@ -8,20 +8,27 @@ TESTENV  = $(GO) run ./internal/e2e/cmd/testenv
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-# Systems on which everything must build and pass vet. On the last three, one processor type is enough.
+# Systems on which everything must compile and pass vet. On the last three, one processor type is enough.
 PLATFORMS ?= linux/amd64 linux/arm64 linux/arm linux/386 darwin/arm64 windows/amd64 freebsd/amd64
 
 # Versions of PostgreSQL for test-postgres.
 VERSIONS ?= 14 16 17 18
+# And what it tests.
+TESTED   ?= ./internal/e2e/interop ./internal/outage ./postgres/...
 
 # A test binary that hangs is killed, with a dump of its goroutines.
 TIMEOUT  ?= 40m
 # The flag -run for the variable RUN.
 ONLY_RUN  = $(if $(RUN),-run '$(RUN)')
+# The flags of the targets that run tests. vet is a target of its own: go test would repeat some of it for each kind of
+# program, also on all dependencies.
+FLAGS     = -vet=off -shuffle=on -timeout $(TIMEOUT) $(ONLY_RUN)
 
-# The packages that programs import, and those below them.
-LIBRARY   = ./codec/... ./conformance/... ./core/... ./emitter/... ./internal/groupcommit/... ./internal/wire/... \
-	./postgres/... ./socketio/... ./storage/... ./transport/...
+# The packages that programs import, and those below them. The tests of conformance are about its mutants. Its checks
+# run in the tests of what they check.
+LIBRARY   = ./bridge/... ./codec/... ./core/... ./dialect/... ./emitter/... \
+	./internal/groupcommit/... ./internal/jsontext/... ./internal/msgpack/... ./internal/resp/... ./internal/wire/... \
+	./nats/... ./postgres/... ./redis/... ./socketio/... ./storage/... ./transport/...
 
 BENCH    ?= .
 BENCHTIME ?= 1s
@@ -36,24 +43,28 @@ FAST = -set fsync=off -set max_connections=500
 help: ## show this list
 	@echo "Targets (variables: PKG=$(PKG) RUN= BENCH=$(BENCH) BENCHTIME=$(BENCHTIME) FUZZTIME=$(FUZZTIME)):"
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "The tests need PostgreSQL, PgBouncer, nginx, haproxy, Node.js and Chromium. make installs what is missing,"
-	@echo "or lists the tests that it skips. BACKPLANE_TEST_POSTGRES=<url> makes the tests use a running server."
+	@echo "The tests need PostgreSQL, PgBouncer, Redis, nginx, haproxy, Node.js and Chromium. make installs what is"
+	@echo "missing, or lists the tests that it skips. BACKPLANE_TEST_POSTGRES=<url> makes them use a running server."
+
+# Many tests mostly wait, so more packages are tested at the same time than there are processors.
+PACKAGES ?= 3
 
 .PHONY: test
 test: ## run all tests with the race detector, and list those that were skipped or failed
-	$(TESTENV) -summary $(FAST) -- $(GO) test -json -race -shuffle=on -timeout $(TIMEOUT) $(ONLY_RUN) $(PKG)
+	$(TESTENV) -summary $(FAST) -- $(GO) test -json -race -p $(PACKAGES) $(FLAGS) $(PKG)
 
 .PHONY: test-norace
-# The race detector replaces some fast paths, and the tests of conformance leave out most mutants with it.
+# The race detector replaces some fast paths. With it, conformance runs one mutant of each check, and of codecs and
+# dialects only what is concurrent.
 test-norace: ## run the tests of core, socketio and conformance without the race detector
-	$(TESTENV) -summary $(FAST) -- $(GO) test -json -shuffle=on -timeout $(TIMEOUT) $(ONLY_RUN) \
-		-skip '^TestPostgres(Bus|Store|Cluster)$$' ./conformance/... ./core/... ./socketio/...
+	$(TESTENV) -summary $(FAST) -- $(GO) test -json -p $(PACKAGES) $(FLAGS) ./conformance/... ./core/... ./socketio/...
 
 .PHONY: test-32bit
+# Sizes, positions and ages are numbers. The suites that are left out wait for the server, and have few numbers.
 test-32bit: ## run the tests of the library's packages as 32-bit programs (on amd64)
 	@if CGO_ENABLED=0 GOARCH=386 $(GO) run ./internal/e2e/cmd/testenv -h >/dev/null 2>&1; then \
 		$(TESTENV) -summary $(FAST) -- env CGO_ENABLED=0 GOARCH=386 \
-			$(GO) test -json -shuffle=on -timeout $(TIMEOUT) $(ONLY_RUN) $(LIBRARY); \
+			$(GO) test -json -p $(PACKAGES) $(FLAGS) -skip '^TestSuites$$/^(Bus|Append|Cluster)$$' $(LIBRARY); \
 	else echo "skipped: the 32-bit tests: this machine does not run programs for GOARCH=386"; fi
 
 .PHONY: test-postgres
@@ -62,14 +73,14 @@ test-postgres: ## run the tests of the drivers, outages and interop on other ver
 		bin=$$(./scripts/postgres.sh $$version) || { [ $$? = 3 ] && continue; exit 1; }; \
 		echo "== $$($$bin/postgres --version)"; \
 		env -u BACKPLANE_TEST_POSTGRES BACKPLANE_TEST_PGBIN=$$bin $(TESTENV) -summary $(FAST) -- \
-			$(GO) test -json -p 3 -shuffle=on -timeout $(TIMEOUT) $(ONLY_RUN) -skip '$(NOT_CORE)' \
-				./internal/e2e/interop ./internal/outage ./postgres/... || exit 1; \
+			$(GO) test -json -p $(PACKAGES) $(FLAGS) -skip '$(NOT_CORE)' $(TESTED) || exit 1; \
 	done
 
-# Tests of interop that do not depend on the version of PostgreSQL. The tests of the three packages mostly wait,
-# so they run at the same time (-p 3).
-NOT_CORE_INTEROP = Classic|EmittersAre|GoToGo|LeaveMessage|Killed|Mixed|Namespaces|NodeToNode|Options|Shape|Three
-NOT_CORE = ^Test(Peer|Client$$|Interop($(NOT_CORE_INTEROP)))
+# Tests that do not depend on the version of PostgreSQL: of interop, and the suites of the drivers whose SQL others run.
+NOT_CORE_INTEROP = Bridge|Classic|EmittersAre|GoToGo|LeaveMessage|Killed|Mixed|Namespaces|NodeToNode|OddRooms
+NOT_CORE_LEGACY = Legacy($$|BadInput|Emitter|Foreign|Gap|GoToGo|Hash|Interleaved|NodeToNode|Peers|Pieces|Sizes|Three
+NOT_CORE = ^Test(Peer|Client$$|Interop($(NOT_CORE_INTEROP)|Options|Shape|Three|$(NOT_CORE_LEGACY)|Unsupported|Wire)))|$\
+	^TestSuites$$/^(Bus|Append|Cluster)$$
 
 .PHONY: flakes
 # Shuffled, with and without -race, on one processor and on all, with a load on the machine. FOR=10m limits the time.
@@ -87,15 +98,37 @@ prove: ## run each check of conformance and its mutants RUNS times (1000; RUN=Or
 interop: ## run the tests against the Node.js packages, with all output
 	$(TESTENV) $(FAST) -- $(GO) test ./internal/e2e/interop/... -run Interop -v -timeout $(TIMEOUT)
 
+.PHONY: compat
+compat: ## run the same tests, and write the table of what passed into the docs
+	$(TESTENV) $(FAST) -- $(GO) test -json ./internal/e2e/interop -run Interop -timeout $(TIMEOUT) | \
+		$(GO) run ./internal/e2e/cmd/compat -docs docs/reference/compatibility.md -readme README.md
+
 .PHONY: bench
 bench: ## run the benchmarks
 	$(TESTENV) -- $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -timeout 30m $(PKG)
 
 .PHONY: bench-peers
-bench-peers: ## compare with Node.js's adapter and the bare limit in one run (QUICK=1: fewer messages)
-	$(TESTENV) -set max_connections=500 -- $(GO) run ./bench -out bench/results/$(if $(QUICK),quick-peers,peers).json \
+bench-peers: ## compare with Node.js's adapters in one run (QUICK=1: fewer messages; ENGINE=redis or nats)
+	$(TESTENV) -set max_connections=500 -- $(GO) run ./bench $(if $(ENGINE),-engine $(ENGINE)) \
+		-out bench/results/$(if $(QUICK),quick-)$(or $(ENGINE),peers).json \
 		$(if $(QUICK),-quick) $(if $(CASES),-cases $(CASES)) \
 		$(if $(QUICK)$(CASES),,-docs docs/explanation/performance.md)
+
+# The servers for which bench-log runs: the installed one, or those of VERSIONS if it was given.
+BENCH_LOG_VERSIONS = $(if $(filter file default,$(origin VERSIONS)),installed,$(VERSIONS))
+
+.PHONY: bench-log
+bench-log: ## measure what a log costs and gives, in one run (QUICK=1; CASES=kept,deaf; VERSIONS="15 18")
+	@for version in $(BENCH_LOG_VERSIONS); do \
+		results=log; docs='$(if $(QUICK)$(CASES),,-docs docs/explanation/performance.md)'; \
+		if [ $$version != installed ]; then \
+			bin=$$(./scripts/postgres.sh $$version) || { [ $$? = 3 ] && continue; exit 1; }; \
+			export BACKPLANE_TEST_PGBIN=$$bin; results=log-$$version; docs=; \
+		fi; \
+		env -u BACKPLANE_TEST_POSTGRES $(TESTENV) -set max_connections=500 -- $(GO) run ./bench -log \
+			-out bench/results/$(if $(QUICK),quick-)$$results.json $$docs \
+			$(if $(QUICK),-quick -rounds 1) $(if $(CASES),-cases $(CASES)) || exit 1; \
+	done
 
 .PHONY: bench-server
 bench-server: ## compare the Socket.IO server with Node.js's, in one run (QUICK=1: one short round; CASES=fanout,ack)
@@ -112,9 +145,11 @@ soak: ## send 50 000 messages per second for SOAK (5m) and watch the heap
 	$(TESTENV) -setup=false -- $(GO) run ./bench -soak $(or $(SOAK),5m)
 
 .PHONY: chaos
-chaos: ## inject the faults of SEED into a cluster for CHAOS (2m) and follow every message
-	BACKPLANE_TEST_POSTGRES=unused $(TESTENV) -- $(GO) run ./internal/e2e/cmd/chaos -for $(or $(CHAOS),2m) \
-		-seed $(or $(SEED),0) $(if $(ONLY),-only '$(ONLY)') $(if $(SECRET),-secret $(SECRET)) $(if $(LOG),-log $(LOG))
+# With LOG=1 the cluster has a log, and official clients: none of their events may be lost.
+chaos: ## inject the faults of SEED into a cluster for CHAOS (2m; LOG=1: 10m) and follow every message
+	BACKPLANE_TEST_POSTGRES=unused $(TESTENV) -- $(GO) run ./internal/e2e/cmd/chaos $(if $(CHAOS),-for $(CHAOS)) \
+		-seed $(or $(SEED),0) $(if $(LOG),-logged) $(if $(ONLY),-only '$(ONLY)') $(if $(RATE),-rate $(RATE)) \
+		$(if $(SECRET),-secret $(SECRET)) $(if $(OUT),-out $(OUT))
 
 .PHONY: footprint
 footprint: ## print how much memory an idle namespace, a pending request and a socket use
@@ -146,11 +181,13 @@ vet: ## run go vet
 	$(GO) vet work
 
 .PHONY: platforms
-platforms: ## build and vet for other systems and processors (PLATFORMS="linux/386 darwin/arm64")
+# vet compiles what is imported and checks the types of the rest, tests too. build also links: one program will do.
+# printf and lostcancel analyze all dependencies again for each system, and find the same on all: make vet runs them.
+platforms: ## compile and vet for other systems and processors (PLATFORMS="linux/386 darwin/arm64")
 	@for platform in $(PLATFORMS); do \
 		echo "== $$platform"; \
 		export CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
-		$(GO) build work && $(GO) vet work || exit 1; \
+		$(GO) vet -printf=false -lostcancel=false work && $(GO) build -o /dev/null ./cmd/backplane || exit 1; \
 	done
 
 .PHONY: vuln
@@ -166,7 +203,7 @@ fmt-check: ## fail if a file is not formatted by gofmt
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted:" $$unformatted; exit 1; fi
 
 .PHONY: modules
-modules: ## build and vet each module alone, without the workspace; fail if its go.mod or go.sum is not tidy
+modules: ## compile and vet each module alone, without the workspace; fail if its go.mod or go.sum is not tidy
 	./scripts/modules.sh
 
 .PHONY: setup

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what the tests need in addition to Go: PostgreSQL, PgBouncer, nginx, haproxy, Chromium, and Node.js
-# with the packages of internal/e2e/interop/node. It does not touch what is already installed. For everything
-# that cannot be installed it prints a line that begins with "setup: skipped:"; the tests that need it are
-# skipped. That is not an error.
+# Installs what the tests need in addition to Go: PostgreSQL, PgBouncer, nginx, haproxy, Redis, libfaketime,
+# Chromium, and Node.js with the packages of internal/e2e/interop/node. It does not touch what is already installed.
+# For everything that cannot be installed it prints a line that begins with "setup: skipped:"; the tests that need it
+# are skipped. That is not an error.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -99,6 +99,17 @@ install_without_service() { # program name package
 install_without_service pgbouncer PgBouncer pgbouncer
 install_without_service nginx nginx nginx-light
 install_without_service haproxy haproxy haproxy
+install_without_service redis-server Redis redis-server
+
+# make chaos LOG=1 makes the clock of its server jump with it.
+if ! compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null; then
+  if ! may_install; then
+    note "skipped: libfaketime is not installed, and only root (or sudo without a password) may use apt-get"
+  else
+    note "installing libfaketime"
+    apt_install libfaketime || note "skipped: libfaketime could not be installed"
+  fi
+fi
 
 if ! chromium_there; then
   if ! may_install; then
