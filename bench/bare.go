@@ -39,8 +39,15 @@ type bareMessage struct {
 
 const bareChannel = "socket.io#/"
 
-// barePostgres publishes each batch with one statement.
-func barePostgres(ctx context.Context, url string) (*bareConns, error) {
+// The statements that publish a batch. The second one also keeps it, as any log in a table has to.
+const (
+	bareNotify = "SELECT count(pg_notify($1, p)) FROM unnest($2::text[]) AS m(p)"
+	bareInsert = "WITH kept AS (INSERT INTO bench_kept (payload) SELECT p FROM unnest($2::text[]) AS m(p) " +
+		"RETURNING payload) SELECT count(pg_notify($1, payload)) FROM kept"
+)
+
+// barePostgres publishes each batch with one statement, which waits for the disk if messages are kept.
+func barePostgres(ctx context.Context, url string, kept bool) (*bareConns, error) {
 	publisher, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return nil, err
@@ -49,7 +56,11 @@ func barePostgres(ctx context.Context, url string) (*bareConns, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := publisher.Exec(ctx, "SET synchronous_commit = off"); err != nil {
+	prepare, statement := "SET synchronous_commit = off", bareNotify
+	if kept {
+		prepare, statement = "CREATE TABLE IF NOT EXISTS bench_kept (id bigserial PRIMARY KEY, payload text)", bareInsert
+	}
+	if _, err := publisher.Exec(ctx, prepare); err != nil {
 		return nil, err
 	}
 	if _, err := listener.Exec(ctx, `LISTEN "`+bareChannel+`"`); err != nil {
@@ -57,8 +68,7 @@ func barePostgres(ctx context.Context, url string) (*bareConns, error) {
 	}
 	return &bareConns{
 		publish: func(ctx context.Context, payloads []string) error {
-			_, err := publisher.Exec(ctx, "SELECT count(pg_notify($1, p)) FROM unnest($2::text[]) AS m(p)", bareChannel,
-				payloads)
+			_, err := publisher.Exec(ctx, statement, bareChannel, payloads)
 			return err
 		},
 		receive: func(ctx context.Context) ([]byte, error) {

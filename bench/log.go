@@ -15,10 +15,16 @@ var logCases = []benchCase{
 	{Name: "kept_64", About: "100 B JSON, 64 in flight", N: 60000, InFlight: 64},
 	{Name: "kept_256", About: "100 B JSON, 256 in flight", N: 100000, InFlight: 256},
 	{Name: "kept_4x64", About: "100 B JSON, 4 publishing nodes, 64 in flight each", N: 80000, InFlight: 256,
-		Publishers: 4},
+		Publishers: 4, Only: slices.Concat(keptByUs, []string{"node-streams"})},
 	{Name: "kept_200", About: "100 B JSON, 200/s, p50 latency", N: 1000, Rate: 200,
-		Only: []string{"pgx", "pgx" + withLog, "pgx" + withLog + notDurable, "pq", "pq" + withLog}},
+		Only: slices.Concat(keptByUs, keptBare)},
 }
+
+// The contenders with PostgreSQL, and those that show how fast it can be: one statement that inserts and notifies.
+var (
+	keptByUs = []string{"pgx", "pgx" + withLog, "pgx" + withLog + notDurable, "pq", "pq" + withLog}
+	keptBare = []string{"bare", "bare" + withLog}
+)
 
 func init() {
 	for i := range logCases {
@@ -76,7 +82,7 @@ func compareLog(ctx context.Context, s settings) error {
 		return fmt.Errorf("-log has its own contenders")
 	}
 	s.Table = "bench-log"
-	s.Contenders = []string{"pgx", "pgx" + withLog, "pgx" + withLog + notDurable, "pq", "pq" + withLog, "node-streams"}
+	s.Contenders = slices.Concat(keptByUs, keptBare, []string{"node-streams"})
 	stop, err := srv.startRedis("@socket.io/redis-streams-adapter", "@redis/client")
 	if err != nil {
 		s.Contenders = slices.DeleteFunc(s.Contenders, func(name string) bool { return name == "node-streams" })
@@ -121,34 +127,36 @@ func compareLog(ctx context.Context, s settings) error {
 	return failed
 }
 
-// logRatios returns the figures of a case: each driver beside itself without a log, and beside Redis.
+// logRatios returns the figures of a case: each driver beside itself without a log, and beside Redis; and the limit.
 func logRatios(c benchCase, results outcomes) (all []logFigure) {
+	aim, value := goal{0.45, 0.65}, perSecond
+	switch {
+	case c.Rate > 0:
+		aim, value = goal{2, 1.3}, p50
+	case c.Publishers > 1:
+		aim = goal{0.35, 0.5}
+	}
+	add := func(name, what string, base, ours []outcome, aim goal) {
+		if len(base) > 0 && len(ours) > 0 {
+			f := logFigure{Case: c.Name + " " + name, About: c.About + ": " + what, Unit: "×", Less: c.Rate > 0, goal: aim}
+			f.compare(base, ours, value)
+			all = append(all, f)
+		}
+	}
 	for _, variant := range []struct{ name, driver, ours string }{
 		{"pgx", "pgx", "pgx" + withLog},
 		{"pgx async", "pgx", "pgx" + withLog + notDurable},
 		{"pq", "pq", "pq" + withLog},
 	} {
-		base, ours := results[variant.driver], results[variant.ours]
-		f := logFigure{Case: c.Name + " " + variant.name,
-			About: c.About + ": with a log beside at most once, " + variant.name, Unit: "×", Less: c.Rate > 0}
-		value := perSecond
-		switch {
-		case c.Rate > 0:
-			f.goal, value = goal{2, 1.3}, p50
-		case c.Publishers > 1:
-			f.goal = goal{0.35, 0.5}
-		default:
-			f.goal = goal{0.45, 0.65}
-		}
-		f.compare(base, ours, value)
-		all = append(all, f)
-		if redis := results["node-streams"]; len(redis) > 0 && c.Publishers <= 1 {
-			f := logFigure{Case: c.Name + " " + variant.name + " redis", About: c.About + ": kept, beside " +
-				"@socket.io/redis-streams-adapter, " + variant.name, Unit: "×", goal: goal{3, 8}}
-			f.compare(redis, ours, perSecond)
-			all = append(all, f)
+		ours := results[variant.ours]
+		add(variant.name, "with a log beside at most once, "+variant.name, results[variant.driver], ours, aim)
+		if c.Publishers <= 1 {
+			add(variant.name+" redis", "kept, beside @socket.io/redis-streams-adapter, "+variant.name,
+				results["node-streams"], ours, goal{3, 8})
 		}
 	}
+	add("bare", "the limit, a statement that only inserts and notifies, beside one that only notifies", results["bare"],
+		results["bare"+withLog], goal{})
 	return all
 }
 

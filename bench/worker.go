@@ -148,12 +148,11 @@ func open(ctx context.Context, contender, url string, expected *atomic.Pointer[e
 	}
 	switch contender {
 	case "bare", "bare-nats":
-		connect := barePostgres
+		connect := func(ctx context.Context) (*bareConns, error) { return barePostgres(ctx, url, kept) }
 		if contender == "bare-nats" {
-			connect = bareNATS
+			connect = func(ctx context.Context) (*bareConns, error) { return bareNATS(ctx, url) }
 		}
-		return &bare{connect: func(ctx context.Context) (*bareConns, error) { return connect(ctx, url) },
-			expected: expected, wake: make(chan struct{}, 1)}, nil
+		return &bare{connect: connect, expected: expected, wake: make(chan struct{}, 1)}, nil
 	case "nats":
 		config.Bus = natsdriver.New(url)
 	case "pgx":
