@@ -58,7 +58,8 @@ func barePostgres(ctx context.Context, url string, kept bool) (*bareConns, error
 	}
 	prepare, statement := "SET synchronous_commit = off", bareNotify
 	if kept {
-		prepare, statement = "CREATE TABLE IF NOT EXISTS bench_kept (id bigserial PRIMARY KEY, payload text)", bareInsert
+		prepare = "CREATE TABLE IF NOT EXISTS bench_kept (id bigserial PRIMARY KEY, payload text)"
+		statement = bareInsert
 	}
 	if _, err := publisher.Exec(ctx, prepare); err != nil {
 		return nil, err

@@ -138,7 +138,8 @@ func logRatios(c benchCase, results outcomes) (all []logFigure) {
 	}
 	add := func(name, what string, base, ours []outcome, aim goal) {
 		if len(base) > 0 && len(ours) > 0 {
-			f := logFigure{Case: c.Name + " " + name, About: c.About + ": " + what, Unit: "×", Less: c.Rate > 0, goal: aim}
+			f := logFigure{Case: c.Name + " " + name, About: c.About + ": " + what, Unit: "×", Less: c.Rate > 0,
+				goal: aim}
 			f.compare(base, ours, value)
 			all = append(all, f)
 		}
