@@ -25,7 +25,7 @@ import (
 )
 
 // patience is how long a test of a program waits for something that must happen.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // newModule makes an empty module that uses this checkout, as "go mod init" and "go get" do with a released version. It
 // needs nothing but the modules that this one depends on.

@@ -31,7 +31,7 @@ func newAsked(f *testing.F) *asked {
 		c.HeartbeatInterval, c.HeartbeatTimeout, c.MaxPeers = 30*time.Minute, time.Hour, 4
 	}), "/", nil)
 	a.peer.say(codec.Envelope{Type: codec.Heartbeat})
-	require.Eventually(f, func() bool { return len(a.ns.Peers()) == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(f, func() bool { return len(a.ns.Peers()) == 1 }, 2*time.Minute, time.Millisecond)
 	var err error
 	a.wire, err = hub.Open(f.Context())
 	require.NoError(f, err)
@@ -104,7 +104,7 @@ func FuzzAnswers(f *testing.F) {
 
 		a.peer.say(codec.Envelope{Type: codec.Heartbeat}) // the input may have been a leave message
 		sockets := make(chan []*core.RemoteSocket, 1)
-		require.Eventually(t, func() bool { return len(a.ns.Peers()) > 0 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(a.ns.Peers()) > 0 }, 2*time.Minute, time.Millisecond)
 		go func() {
 			all, _ := a.ns.Timeout(10 * time.Second).FetchSockets(t.Context())
 			sockets <- all

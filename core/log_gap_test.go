@@ -166,7 +166,7 @@ func TestNodeGoesOnIfTheLogCannotBeRead(t *testing.T) {
 	require.Eventually(t, func() bool {
 		require.NoError(t, a.Emit(t.Context(), "e", "more"))
 		return len(b.local.got.all()) > 0
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 2*time.Minute, 20*time.Millisecond)
 	require.True(t, slices.ContainsFunc(b.errs.all(), func(err error) bool {
 		var gap *core.LogGap
 		return errors.As(err, &gap) && errors.Is(err, errBroken)

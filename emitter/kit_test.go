@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds how long a test waits for an event.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 func within(tb testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), patience)

@@ -23,7 +23,7 @@ import (
 )
 
 // patience bounds how long a test waits for something that must happen.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // node is a server that listens.
 type node struct {

@@ -18,7 +18,7 @@ import (
 )
 
 // patience bounds each wait of a test. Only a failing test waits that long.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // pause is the time between two checks of a condition that there is no event for.
 const pause = 20 * time.Millisecond

@@ -17,7 +17,7 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

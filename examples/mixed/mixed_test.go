@@ -20,7 +20,7 @@ import (
 )
 
 // patience is the time limit of each step. The servers may need a heartbeat (five seconds) to know each other.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 func TestBothServersAreOneCluster(t *testing.T) {
 	database := pgtest.Database(t)

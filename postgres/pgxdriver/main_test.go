@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience limits how long a test waits for an event that must happen.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 func within(tb testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

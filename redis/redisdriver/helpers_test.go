@@ -12,7 +12,7 @@ import (
 )
 
 // patience is how long a test waits for something that must happen.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func bounded(tb testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

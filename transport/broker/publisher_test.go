@@ -112,8 +112,11 @@ func TestInterruptedRequestNeverTakesEffectAfterALaterOne(t *testing.T) {
 			p := publisher(t, broker.Dialer{Dial: dial})
 			ctx, cancel := context.WithCancel(t.Context())
 			require.ErrorIs(t, p.Do(ctx, func(c *broker.Conn) error {
-				time.AfterFunc(5*time.Millisecond, cancel)
-				return send("interrupted")(c)
+				_, err := io.WriteString(c, "interrupted\n")
+				require.NoError(t, err)
+				cancel()
+				_, err = c.In.ReadString('\n')
+				return err
 			}), context.Canceled)
 
 			ctx, cancel = context.WithTimeout(t.Context(), 10*time.Millisecond)

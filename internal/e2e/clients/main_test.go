@@ -11,7 +11,7 @@ import (
 )
 
 // patience limits each scenario. It is long, because only a failure takes that long.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // The ping interval and timeout in scenarios about clients that do not answer: short enough for a test that waits for
 // them, and long enough for clients that do answer on a busy machine.

@@ -113,21 +113,25 @@ func (w *witnesses) await(ctx context.Context, number int) error {
 	}
 }
 
-// prepare opens the connections that are missing.
+// prepare opens the connections that are missing. An attempt that its context has ended does not say why.
 func (w *witnesses) prepare(ctx context.Context) error {
 	w.preparing.Lock()
 	defer w.preparing.Unlock()
+	var failed error
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 		err := w.open(ctx)
 		if err == nil {
 			return nil
+		}
+		if failed == nil || ctx.Err() == nil {
+			failed = err
 		}
 		timer := time.NewTimer(wait) // the server will soon find out, too, that the other one is not there
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
+			return fmt.Errorf("%w: %w", ctx.Err(), failed)
 		}
 	}
 }

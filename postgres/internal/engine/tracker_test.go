@@ -197,5 +197,5 @@ func becomesReadable(t *testing.T, conn net.Conn) {
 	require.Eventually(t, func() bool {
 		quiet, _ := Quiet(conn)
 		return !quiet
-	}, 10*time.Second, time.Millisecond)
+	}, 2*time.Minute, time.Millisecond)
 }

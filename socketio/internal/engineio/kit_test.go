@@ -27,7 +27,7 @@ import (
 )
 
 // patience is how long a test waits for something that must happen.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // testServer is a Server behind an HTTP server, and the sessions that it has opened.
 type testServer struct {

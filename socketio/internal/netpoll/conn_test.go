@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for something that must happen.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // recorder is a Handler that records its calls.
 type recorder struct {
