@@ -94,8 +94,9 @@ func (s *Sentinel) Failover(tb testing.TB) {
 		v, err := Do(context.Background(), s.Address(), "SENTINEL", "FAILOVER", MasterName)
 		return err == nil && v.Err() == nil
 	})
-	until(tb, "the replica that becomes the primary", func() bool {
-		return s.Replica.Info(tb, "replication", "role") == "master"
+	until(tb, "the replica that becomes the primary", func() bool { // at the same time, Sentinel ends its connections
+		v, err := Do(context.Background(), s.Replica.Address(), "ROLE")
+		return err == nil && len(v.Items) > 0 && v.Items[0].Text() == "master"
 	})
 	s.Primary, s.Replica = s.Replica, s.Primary
 }
