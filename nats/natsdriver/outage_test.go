@@ -98,7 +98,7 @@ func TestHalfOpenConnectionEndsTheSession(t *testing.T) {
 	server := natstest.New(t, nil)
 	sessions := proxy.Start(t, server.Address())
 	d := closed(t, natsdriver.NewWithServers(sessions.Address(), server.URL(),
-		natsdriver.Config{CheckInterval: 20 * time.Millisecond}))
+		natsdriver.Config{CheckInterval: 200 * time.Millisecond}))
 	s := listening(t, d, "a")
 	passes(t, d, s, "a", "before")
 	resume := proxy.Stall(sessions)

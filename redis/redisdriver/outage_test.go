@@ -126,7 +126,7 @@ func TestPublishToAReplicaIsAnError(t *testing.T) {
 func TestSilentServerEndsTheSession(t *testing.T) {
 	server := redistest.New(t)
 	d := closed(t, redisdriver.NewWithConfig(client(t, server.Address()),
-		redisdriver.Config{CheckInterval: 50 * time.Millisecond}))
+		redisdriver.Config{CheckInterval: 200 * time.Millisecond}))
 	s := listening(t, d, "a")
 	passes(t, d, s, "a", "before")
 

@@ -12,8 +12,8 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// fast makes sessions ask their server often.
-var fast = redisdriver.Config{CheckInterval: 10 * time.Millisecond}
+// fast makes sessions ask their server often, and gives it two seconds to answer.
+var fast = redisdriver.Config{CheckInterval: 200 * time.Millisecond}
 
 // sentinelClient returns a client that asks a Sentinel where its server is.
 func sentinelClient(tb testing.TB, s *redistest.Sentinel, replica bool) *redis.Client {

@@ -170,7 +170,7 @@ func TestLostEntries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := redistest.New(t, "appendonly yes", "appendfsync everysec")
-			d := newDriver(t, server.Address(), streamsdriver.Config{CheckInterval: 50 * time.Millisecond})
+			d := newDriver(t, server.Address(), streamsdriver.Config{CheckInterval: 200 * time.Millisecond})
 			s := hears(t, d, chat)
 			appendTo(t, d, chat, "one")
 			r := next(t, s, "one")
