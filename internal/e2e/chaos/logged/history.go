@@ -13,6 +13,7 @@ type History struct {
 	Clients []*Client
 	Streams map[string]*Stream
 	Trouble []Trouble
+	Stored  []Stored // in the order of time
 	Wrong   []Event
 }
 
@@ -70,6 +71,7 @@ type Trouble struct {
 	Place    int // -1: the server
 	From, To int64
 	Crash    bool // the server lost its unlogged tables
+	Epoch    bool // the server began a new epoch
 }
 
 func newHistory(clients int) *History {

@@ -31,7 +31,7 @@ func TestLoggedChaos(t *testing.T) {
 	const length = 30 * time.Second
 	recovered := 0
 	for _, seed := range []uint64{4, 32} {
-		plan := logged.NewPlan(seed, length)
+		plan := logged.Postgres.NewPlan(seed, length)
 		var log bytes.Buffer
 		result, err := logged.Run(t.Context(), logged.Options{Plan: plan, Length: length, Rate: 400, Clients: 12,
 			Away: 20 * time.Second, Modules: modules, Log: &log})
@@ -53,14 +53,14 @@ func TestLoggedChaos(t *testing.T) {
 
 // TestPlan checks that a plan depends only on its arguments, and that it has a fault every second.
 func TestPlan(t *testing.T) {
-	plan := logged.NewPlan(7, 10*time.Minute)
-	require.Equal(t, plan.String(), logged.NewPlan(7, 10*time.Minute).String())
-	require.NotEqual(t, plan.String(), logged.NewPlan(8, 10*time.Minute).String())
+	plan := logged.Postgres.NewPlan(7, 10*time.Minute)
+	require.Equal(t, plan.String(), logged.Postgres.NewPlan(7, 10*time.Minute).String())
+	require.NotEqual(t, plan.String(), logged.Postgres.NewPlan(8, 10*time.Minute).String())
 	require.Greater(t, len(plan.Steps), 500)
-	for _, kind := range logged.Kinds() {
+	for _, kind := range logged.Postgres.Kinds() {
 		require.Greater(t, strings.Count(plan.String(), "  "+kind+" "), 10, kind)
 	}
-	only := logged.NewPlan(7, time.Minute, "restart")
+	only := logged.Postgres.NewPlan(7, time.Minute, "restart")
 	require.NotEmpty(t, only.Steps)
 	require.Equal(t, len(only.Steps), strings.Count(only.String(), " restart "))
 }
