@@ -197,12 +197,12 @@ func TestStreamsRightsAndUsage(t *testing.T) {
 		return append([]string{"--redis", url, "--dialect", "streams"}, flags...)
 	}
 	// What docs/howto/use-redis.md says is enough.
-	least := user("least", append([]string{"~socket.io*", "~sio:session:*", "&socket.io*", "&backplane#*"}, strings.Fields("+publish "+
-		"+subscribe +unsubscribe +pubsub +xadd +xread +xrange +xrevrange +xinfo +exists +hmget +hset +info +eval "+
-		"+set +get +del +multi +exec")...)...)
+	least := user("least", strings.Fields("~socket.io* ~sio:session:* &socket.io* &backplane#* +publish +subscribe "+
+		"+unsubscribe +pubsub +xadd +xread +xrange +xrevrange +xinfo +exists +hmget +hset +info +eval +set +get +del "+
+		"+multi +exec")...)
 	require.Empty(t, problems(doctor(t, 0, on(least, "--log")...)))
-	server0 := start(t, append([]string{"serve", "--addr", "127.0.0.1:0", "--log", "--recover", "1m"}, on(least)...)...)
-	say(visit(t, server0.links[0], `{}`), "", "hello")
+	node := start(t, append([]string{"serve", "--addr", "127.0.0.1:0", "--log", "--recover", "1m"}, on(least)...)...)
+	say(visit(t, node.links[0], `{}`), "", "hello")
 	require.Contains(t, run(t, append([]string{"history"}, on(least)...)...).stdout, "hello")
 
 	less := user("less", "~socket.io*", "&socket.io*", "+subscribe", "+unsubscribe", "+pubsub", "+xread")

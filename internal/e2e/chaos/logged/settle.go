@@ -20,7 +20,8 @@ func (r *run) settle(ctx context.Context) error {
 			}
 		}
 		if err := r.opened(place); err != nil {
-			r.violation(chaos.Leak, r.options.Plan.Engine.places[place].name, "does not open although all faults are over: %v", err)
+			name := r.options.Plan.Engine.places[place].name
+			r.violation(chaos.Leak, name, "does not open although all faults are over: %v", err)
 			r.kill(place)
 		}
 	}
@@ -113,7 +114,7 @@ func (r *run) eventually(ctx context.Context, what string, so func(context.Conte
 	}
 }
 
-// closeAll disconnects the clients, closes the nodes, and checks that no sessions or connections are left in the server.
+// closeAll disconnects the clients, closes the nodes, and checks that the server has no sessions and connections left.
 func (r *run) closeAll(ctx context.Context) {
 	nodes := len(r.members)
 	r.eventually(ctx, "the nodes have more connections than necessary", func(ctx context.Context) bool {

@@ -2,7 +2,7 @@
 // package chaos. With -logged, the cluster has three Go nodes with a log, and official clients; see package logged. The
 // exit status is 1 if a promise was broken.
 //
-//	make chaos [CHAOS=10m] [SEED=7] [LOG=1]
+//	make chaos [CHAOS=10m] [SEED=7] [LOG=1 [ENGINE=redis]]
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	seed := flag.Uint64("seed", 0, "seed of the random faults; 0: choose one")
 	rate := flag.Int("rate", 0, "messages per second of each of the two streams of a Go node; with -logged, events "+
 		"per second of all nodes and clients together; 0: 60, with -logged 2000")
-	engine := flag.String("engine", "postgres", "with -logged: what the nodes keep their messages in, postgres or redis")
+	engine := flag.String("engine", "postgres", "with -logged: what keeps the messages, postgres or redis")
 	help := "inject only these kinds of faults, separated by commas: " + strings.Join(chaos.Kinds(), ", ")
 	for _, e := range logged.Engines {
 		help += "; with -logged -engine " + e.Name + ": " + strings.Join(e.Kinds(), ", ")
