@@ -32,7 +32,8 @@ func (f *Flags) bindStreams() {
 	f.fs.IntVar(&f.streams.maxLen, "max-len", defaultMaxLen,
 		"maxLen of all servers of the streams dialect: a stream keeps about `N` entries")
 	f.fs.StringVar(&f.streams.sessions, "session-prefix", defaultSessionPrefix,
-		"sessionKeyPrefix of all servers of the streams dialect: the keys of sessions begin with `PREFIX`")
+		"sessionKeyPrefix of all servers of the streams dialect: "+
+			"the keys of sessions begin with `PREFIX`")
 	f.group(f.fs, streamFlagNames...)
 }
 

@@ -15,7 +15,7 @@ const reporting = 10_000_000
 // afterwards.
 func (j *judge) lose(number int, c *Client, m Message, at int64, format string, args ...any) {
 	switch {
-	case !j.forgotten(c, m):
+	case !j.forgotten(number, m):
 		j.violation(Lost, clientName(number), at, format, args...)
 	case c.recoveredAfter(m.End):
 		j.violation(Untrue, clientName(number), at, format, args...)
@@ -26,18 +26,15 @@ func (j *judge) lose(number int, c *Client, m Message, at int64, format string, 
 
 // forgotten reports whether a node has reported that its client may have missed an event that the log does not have any
 // more.
-func (j *judge) forgotten(c *Client, m Message) bool {
-	number := 0
-	for _, connect := range c.Connects {
-		if connect.At > m.End {
-			break
+func (j *judge) forgotten(client int, m Message) bool {
+	n, since := &Node{}, int64(0)
+	for _, node := range j.Nodes[1:] {
+		for _, e := range node.Clients {
+			if e.Client == client && e.At <= m.End && e.At > since {
+				n, since = node, e.At
+			}
 		}
-		number = connect.Node
 	}
-	if number < 1 || number >= len(j.Nodes) {
-		return false
-	}
-	n := j.Nodes[number]
 	for _, g := range n.Gaps {
 		if !g.Filled && g.Begin-slack <= m.End && m.Begin <= g.At+slack && j.newEpoch(g.Begin, g.At) {
 			return true

@@ -16,6 +16,7 @@ func forget(h *logged.History) {
 	h.Trouble = []logged.Trouble{{Place: -1, From: 13*second + 500_000, To: 14*second + 500_000, Epoch: true}}
 	h.Clients[0].Anomalies = []logged.Event{{Kind: logged.Missing, At: 15 * second, Stream: "n1.1", Seq: 6,
 		Numbers: []int{5}}}
+	h.Nodes[1].Clients = []logged.Event{{Kind: logged.Accepted, At: second, Client: 1}}
 	h.Nodes[1].Gaps = []logged.Event{{Kind: logged.Gap, Begin: 13 * second, At: 14*second + 800_000}}
 }
 

@@ -24,6 +24,7 @@ type Node struct {
 	Opened  int64 // 0: never
 	Ended   int64 // math.MaxInt64 while it runs
 	Killed  bool  // it ended without closing
+	Clients []Event // Accepted
 	Gaps    []Event
 	Drops   int
 	Leaks   []string
@@ -89,6 +90,8 @@ func (h *History) noteNode(n *Node, e Event) {
 		n.Opened = e.At
 	case Sent:
 		h.sent(e)
+	case Accepted:
+		n.Clients = append(n.Clients, e)
 	case Gap:
 		n.Gaps = append(n.Gaps, e)
 	case Drop:

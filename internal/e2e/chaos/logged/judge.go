@@ -262,9 +262,9 @@ func (c *Client) sessionAt(at int64) (begin int64) {
 }
 
 // lastRequired returns the number of the last event that a client must have received whose session began at begin.
-func (j *judge) lastRequired(c *Client, s *Stream, begin int64) int {
+func (j *judge) lastRequired(client int, s *Stream, begin int64) int {
 	for seq := len(s.Sent); seq > 0; seq-- {
-		if m := s.Sent[seq-1]; m.Outcome == OK && m.Begin > begin && !j.forgotten(c, m) {
+		if m := s.Sent[seq-1]; m.Outcome == OK && m.Begin > begin && !j.forgotten(client, m) {
 			return seq
 		}
 	}

@@ -93,7 +93,7 @@ func (r *run) arrived(ctx context.Context) bool {
 	for i, c := range r.history.Clients {
 		begin := c.session()
 		for name, s := range r.history.Streams {
-			if hears(i+1, s.Target, r.options.Rooms) && c.Last[name] < j.lastRequired(c, s, begin) {
+			if hears(i+1, s.Target, r.options.Rooms) && c.Last[name] < j.lastRequired(i+1, s, begin) {
 				return false
 			}
 		}
