@@ -28,7 +28,8 @@ const (
 func (f *Flags) bindStreams() {
 	f.fs.StringVar(&f.streams.name, "stream-name", "",
 		"streamName of all servers of the streams dialect: `NAME` of their stream (default: that of --prefix)")
-	f.fs.IntVar(&f.streams.count, "stream-count", 1, "streamCount of all servers of the streams dialect: there are `N` streams")
+	f.fs.IntVar(&f.streams.count, "stream-count", 1,
+		"streamCount of all servers of the streams dialect: there are `N` streams")
 	f.fs.IntVar(&f.streams.maxLen, "max-len", defaultMaxLen,
 		"maxLen of all servers of the streams dialect: a stream keeps about `N` entries")
 	f.fs.StringVar(&f.streams.sessions, "session-prefix", defaultSessionPrefix,

@@ -17,7 +17,7 @@ func (j *judge) lose(number int, c *Client, m Message, at int64, format string, 
 	switch {
 	case !j.forgotten(number, m):
 		j.violation(Lost, clientName(number), at, format, args...)
-	case c.recoveredAfter(m.End):
+	case j.recoveredAfter(number, c, m.End):
 		j.violation(Untrue, clientName(number), at, format, args...)
 	default:
 		j.Forgotten++
@@ -27,14 +27,7 @@ func (j *judge) lose(number int, c *Client, m Message, at int64, format string, 
 // forgotten reports whether a node has reported that its client may have missed an event that the log does not have any
 // more.
 func (j *judge) forgotten(client int, m Message) bool {
-	n, since := &Node{}, int64(0)
-	for _, node := range j.Nodes[1:] {
-		for _, e := range node.Clients {
-			if e.Client == client && e.At <= m.End && e.At > since {
-				n, since = node, e.At
-			}
-		}
-	}
+	n, _ := j.accepted(client, m.End)
 	for _, g := range n.Gaps {
 		if !g.Filled && g.Begin-slack <= m.End && m.Begin <= g.At+slack && j.newEpoch(g.Begin, g.At) {
 			return true
@@ -53,11 +46,30 @@ func (j *judge) newEpoch(begin, end int64) bool {
 	return false
 }
 
-// recoveredAfter reports whether the session that a client had at a time went on after a later connection.
-func (c *Client) recoveredAfter(at int64) bool {
+// accepted returns the node that was the last one to accept a client until a time, and when it did so.
+func (j *judge) accepted(client int, until int64) (n *Node, at int64) {
+	n = &Node{}
+	for _, node := range j.Nodes[1:] {
+		for _, e := range node.Clients {
+			if e.Client == client && e.At <= until && e.At > at {
+				n, at = node, e.At
+			}
+		}
+	}
+	return n, at
+}
+
+// recoveredAfter reports whether a node has recovered a client after a time. The client may learn that much later.
+func (j *judge) recoveredAfter(number int, c *Client, at int64) bool {
 	for _, connect := range c.Connects {
-		if connect.At > at {
-			return connect.Recovered
+		if connect.At <= at {
+			continue
+		}
+		if !connect.Recovered {
+			break
+		}
+		if _, accepted := j.accepted(number, connect.At+slack); accepted > at {
+			return true
 		}
 	}
 	return false

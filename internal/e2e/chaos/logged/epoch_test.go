@@ -20,6 +20,11 @@ func forget(h *logged.History) {
 	h.Nodes[1].Gaps = []logged.Event{{Kind: logged.Gap, Begin: 13 * second, At: 14*second + 800_000}}
 }
 
+// accept makes the other node accept the client at a time.
+func accept(h *logged.History, at int64) {
+	h.Nodes[2].Clients = []logged.Event{{Kind: logged.Accepted, At: at, Client: 1, Recovered: true}}
+}
+
 func TestJudgeOfEpochs(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
@@ -29,7 +34,15 @@ func TestJudgeOfEpochs(t *testing.T) {
 	}{
 		{"Reported", func(*logged.History) {}, 1, nil},
 		{"ReportedAndANewClientAfterwards", func(h *logged.History) { back(h, false) }, 1, nil},
-		{"RecoveredAfterwards", func(h *logged.History) { back(h, true) }, 0, []chaos.ViolationKind{logged.Untrue}},
+		{"RecoveredAfterwards", func(h *logged.History) {
+			back(h, true)
+			accept(h, 17*second)
+		}, 0, []chaos.ViolationKind{logged.Untrue}},
+		{"RecoveredBefore", func(h *logged.History) { // the client has learned that later
+			back(h, true)
+			accept(h, 13*second+900_000)
+			h.Nodes[2].Gaps = h.Nodes[1].Gaps
+		}, 1, nil},
 		{"NotReported", func(h *logged.History) { h.Nodes[1].Gaps = nil }, 0, []chaos.ViolationKind{logged.Lost}},
 		{"ReportedAsFilled", func(h *logged.History) { h.Nodes[1].Gaps[0].Filled = true }, 0,
 			[]chaos.ViolationKind{logged.Lost}},

@@ -21,9 +21,9 @@ type History struct {
 type Node struct {
 	Name    string // such as "a (pgx) #3"
 	Place   int
-	Opened  int64 // 0: never
-	Ended   int64 // math.MaxInt64 while it runs
-	Killed  bool  // it ended without closing
+	Opened  int64   // 0: never
+	Ended   int64   // math.MaxInt64 while it runs
+	Killed  bool    // it ended without closing
 	Clients []Event // Accepted
 	Gaps    []Event
 	Drops   int
