@@ -15,8 +15,9 @@ func (r *run) inject(ctx context.Context) {
 		if wait(ctx, time.Until(r.began.Add(s.At))) != nil {
 			return
 		}
-		if s.Place >= 0 && !r.members[s.Place].fault.TryLock() {
-			r.log("skipped, because the previous fault of the node is not over yet: %v", s)
+		turn := r.turn(s)
+		if !turn.TryLock() {
+			r.log("skipped, because the previous fault of the node or the server is not over yet: %v", s)
 			continue
 		}
 		r.log("%v", s)
@@ -24,9 +25,7 @@ func (r *run) inject(ctx context.Context) {
 		r.faults[s.What.name]++
 		r.mu.Unlock()
 		steps.Go(func() {
-			if s.Place >= 0 {
-				defer r.members[s.Place].fault.Unlock()
-			}
+			defer turn.Unlock()
 			if (s.What.server || s.Place >= 0) && !s.What.passing {
 				done := r.trouble(Trouble{Name: s.What.name, Place: s.Place, Crash: s.What.crash,
 					Epoch: s.What.epoch})
@@ -38,6 +37,17 @@ func (r *run) inject(ctx context.Context) {
 		})
 	}
 	_ = wait(ctx, time.Until(r.began.Add(r.options.Length)))
+}
+
+// turn returns what a fault holds while it lasts: a node and the server have one at a time.
+func (r *run) turn(s Step) *sync.Mutex {
+	switch {
+	case s.Place >= 0:
+		return &r.members[s.Place].fault
+	case s.What.server:
+		return &r.fault
+	}
+	return new(sync.Mutex)
 }
 
 // trouble records that a fault begins. The returned func records that it is over, and for how long it is felt then.

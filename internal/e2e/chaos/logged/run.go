@@ -44,6 +44,7 @@ type Result struct {
 type run struct {
 	options  Options
 	server   server
+	fault    sync.Mutex // held during a fault of the server
 	balancer *balancer
 	clients  *worker.Process
 	began    time.Time
