@@ -13,7 +13,6 @@ import (
 	"github.com/backplane-go/backplane/internal/e2e/chaos/logged"
 	"github.com/backplane-go/backplane/internal/e2e/nodejs"
 	"github.com/backplane-go/backplane/internal/pgtest"
-	"github.com/backplane-go/backplane/internal/redistest"
 )
 
 // modules returns the folder with the clients' package. It skips the test if it must not make a run.
@@ -50,26 +49,13 @@ func TestLoggedChaos(t *testing.T) {
 	require.Greater(t, recovered, 10, "the faults must make clients come back, who are recovered")
 }
 
-// TestLoggedChaosOnRedis makes a short run. Among the faults are restarts, kills and power failures of the server.
-func TestLoggedChaosOnRedis(t *testing.T) {
-	const length, seed = 20 * time.Second, 1
-	result := inject(t, logged.Options{Plan: logged.Redis.NewPlan(seed, length), Length: length, Rate: 400, Clients: 12,
-		Away: 12 * time.Second, Modules: modules(t)})
-	require.Greater(t, result.Verdict.Acknowledged, 1000, "the run must follow more than 1000 events")
-	require.Greater(t, result.Verdict.Received, result.Verdict.Acknowledged, "a room has several clients")
-	require.Positive(t, result.Verdict.Epochs, "the nodes must report that the server may have lost events")
-	require.Positive(t, result.Verdict.ServerLost, "a power failure makes the server lose events")
-	require.Positive(t, result.Verdict.Recovered, "the faults must make clients come back, who are recovered")
-	require.Positive(t, result.Verdict.Excused["the server had begun a new epoch"], "and others, who are not")
-}
-
 // inject makes a run, in which no promise may be broken.
 func inject(t *testing.T, o logged.Options) *logged.Result {
 	t.Helper()
 	var log bytes.Buffer
 	o.Log = &log
 	result, err := logged.Run(t.Context(), o)
-	if errors.Is(err, pgtest.ErrNoBinaries) || errors.Is(err, redistest.ErrNoBinary) {
+	if errors.Is(err, pgtest.ErrNoBinaries) {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
