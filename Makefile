@@ -145,10 +145,11 @@ soak: ## send 50 000 messages per second for SOAK (5m) and watch the heap
 	$(TESTENV) -setup=false -- $(GO) run ./bench -soak $(or $(SOAK),5m)
 
 .PHONY: chaos
-# With LOG=1 the cluster has a log, and official clients: none of their events may be lost.
-chaos: ## inject the faults of SEED into a cluster for CHAOS (2m; LOG=1: 10m) and follow every message
+# With LOG=1 the cluster has a log, and official clients: none of their events may be lost. ENGINE=redis: on Redis.
+chaos: ## inject the faults of SEED into a cluster for CHAOS (2m; LOG=1: 10m; ENGINE=redis) and follow every message
 	BACKPLANE_TEST_POSTGRES=unused $(TESTENV) -- $(GO) run ./internal/e2e/cmd/chaos $(if $(CHAOS),-for $(CHAOS)) \
-		-seed $(or $(SEED),0) $(if $(LOG),-logged) $(if $(ONLY),-only '$(ONLY)') $(if $(RATE),-rate $(RATE)) \
+		-seed $(or $(SEED),0) $(if $(LOG),-logged) $(if $(ENGINE),-engine $(ENGINE)) \
+		$(if $(ONLY),-only '$(ONLY)') $(if $(RATE),-rate $(RATE)) \
 		$(if $(SECRET),-secret $(SECRET)) $(if $(OUT),-out $(OUT))
 
 .PHONY: footprint

@@ -21,8 +21,8 @@ func TestRedisACLs(t *testing.T) {
 	found := doctor(t, 0, "--redis", least)
 	require.Contains(t, found["output buffer"][1], "the user may not run CONFIG GET")
 	require.Empty(t, problems(found))
-	classic := user("classic", "&socket.io*", "&socket.io#/chat#*", "+publish", "+subscribe", "+unsubscribe",
-		"+psubscribe", "+punsubscribe", "+pubsub")
+	classic := user("classic", "&socket.io*", "&socket.io#/chat#*", "&backplane#*", "+publish", "+subscribe",
+		"+unsubscribe", "+psubscribe", "+punsubscribe", "+pubsub")
 	require.Empty(t, problems(doctor(t, 0, "--redis", classic, "--dialect", "classic", "--nsp", "/chat")))
 
 	silent := user("silent", "&{backplane}*", "+subscribe", "+unsubscribe")

@@ -37,15 +37,22 @@ func newRedisWorld(t *testing.T, server *redistest.Server) *world {
 		registry: backplane.NewRegistry(backplane.RegistryConfig{ServerSideEmit: answer})}
 }
 
-// startNode adds a Node.js node with @socket.io/redis-adapter.
-func (w *world) startNode(options interop.RedisOptions) {
+// startNode adds a Node.js node with @socket.io/redis-adapter, or, with a stream, @socket.io/redis-streams-adapter.
+func (w *world) startNode(options interop.RedisOptions, change ...func(*interop.Config)) {
 	w.t.Helper()
 	w.flags = []string{"--dialect", "classic", "--prefix", "my app"}
 	var err error
 	options.Port, err = strconv.Atoi(w.redis.Port())
 	require.NoError(w.t, err)
 	options.Key, options.RequestsTimeout = "my app", patience
-	w.peer = interop.Start(w.t, interop.Config{Adapter: interop.Redis8, Redis: options})
+	config := interop.Config{Adapter: interop.Redis8, Redis: options}
+	if options.Stream != "" {
+		config.Adapter = interop.RedisStreams
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	w.peer = interop.Start(w.t, config)
 	w.node, err = w.peer.Namespace(w.ctx, "/chat")
 	require.NoError(w.t, err)
 }
@@ -55,7 +62,9 @@ func (w *world) openCluster(driver redisdriver.Config, config backplane.Config) 
 	w.t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: w.redis.Address()})
 	w.t.Cleanup(func() { require.NoError(w.t, client.Close()) })
-	config.Bus = redisdriver.NewWithConfig(client, driver)
+	if config.Bus == nil {
+		config.Bus = redisdriver.NewWithConfig(client, driver)
+	}
 	cluster, err := backplane.Open(w.ctx, config)
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { require.NoError(w.t, cluster.Close(context.Background())) })

@@ -39,7 +39,7 @@ func TestSharded(t *testing.T) {
 			ours := w.add("ours", "go", "r2")
 			w.emits(theirs, ours)
 			w.inspects(theirs)
-			w.requestsSharded()
+			w.requestsNamed()
 			w.changes(theirs, ours)
 			require.Empty(t, w.peer.Errors.Take(), "the Node.js node must not notice the commands")
 			require.NoError(t, w.node.AwaitServerCount(w.ctx, 2), "the commands must leave the cluster")
@@ -105,7 +105,7 @@ func (w *world) inspects(theirs *interop.Client) {
 	require.Len(w.t, w.ours.Peers(), 1, "no command must count as a node")
 }
 
-func (w *world) requestsSharded() {
+func (w *world) requestsNamed() {
 	w.t.Helper()
 	require.NoError(w.t, w.node.OnServerSide(w.ctx, "stats", interop.Reply("node")))
 	r := w.run("request", "stats", "1", "two")

@@ -8,6 +8,7 @@ import (
 	"github.com/backplane-go/backplane/dialect"
 	"github.com/backplane-go/backplane/internal/classic"
 	"github.com/backplane-go/backplane/internal/streamentry"
+	"github.com/backplane-go/backplane/transport"
 )
 
 // Append implements dialect.Wire.
@@ -32,6 +33,7 @@ func (w *wire) Parse(channel string, p []byte) (env *codec.Envelope, err error) 
 	if channel == w.process() {
 		return (&classic.Reader{Dialect: name}).Heartbeat(p)
 	}
+	channel, _ = transport.CutPrefixName(channel) // who watches a namespace listens to the channels of all answers
 	_, nsp, stream := streamentry.Parse(channel)
 	if stream {
 		env, err = parseEntry(p)

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -79,46 +81,86 @@ func (s *Server) Port() string { return strconv.Itoa(s.port) }
 // Down ends the server and waits until it has ended. The server closes the connections of its clients.
 func (s *Server) Down(tb testing.TB) {
 	tb.Helper()
-	if err := s.process.End(patience, syscall.SIGTERM); err != nil {
+	if err := s.ShutDown(); err != nil {
 		tb.Fatal(err)
 	}
 }
 
+// ShutDown does what Down does.
+func (s *Server) ShutDown() error { return s.process.End(patience, syscall.SIGTERM) }
+
 // Kill ends the server with SIGKILL, as a crash does, and waits until it has ended.
 func (s *Server) Kill(tb testing.TB) {
 	tb.Helper()
-	if err := s.process.End(patience); err != nil {
+	if err := s.Crash(); err != nil {
 		tb.Fatal(err)
 	}
 }
+
+// Crash does what Kill does.
+func (s *Server) Crash() error { return s.process.End(patience) }
 
 // Up starts the server again after Down or Kill, at the same address, and without its data unless its settings say that
 // it stores them.
 func (s *Server) Up(tb testing.TB) {
 	tb.Helper()
-	if err := s.up(context.Background()); err != nil {
+	if err := s.StartUp(context.Background()); err != nil {
 		tb.Fatal(err)
 	}
 }
+
+// StartUp does what Up does.
+func (s *Server) StartUp(ctx context.Context) error { return s.up(ctx) }
 
 // Freeze stops the process without ending it, as a machine that hangs, until Thaw is called.
 func (s *Server) Freeze(tb testing.TB) {
 	tb.Helper()
-	s.signal(tb, stop)
+	if err := s.Suspend(); err != nil {
+		tb.Fatal(err)
+	}
 }
+
+// Suspend does what Freeze does.
+func (s *Server) Suspend() error { return s.process.Signal(stop) }
 
 // Thaw lets the process continue after Freeze.
 func (s *Server) Thaw(tb testing.TB) {
 	tb.Helper()
-	s.signal(tb, resume)
-}
-
-func (s *Server) signal(tb testing.TB, signal syscall.Signal) {
-	tb.Helper()
-	if err := s.process.Signal(signal); err != nil {
+	if err := s.Resume(); err != nil {
 		tb.Fatal(err)
 	}
 }
+
+// Resume does what Thaw does.
+func (s *Server) Resume() error { return s.process.Signal(resume) }
+
+// Folder returns the folder in which the server stores its data.
+func (s *Server) Folder() string { return s.folder }
+
+// StartCopy starts another server with the same settings and a copy of the data that this one, which is not running,
+// has stored.
+func (s *Server) StartCopy(ctx context.Context) (*Server, error) {
+	folder, err := os.MkdirTemp("", "redistest-")
+	if err != nil {
+		return nil, err
+	}
+	attributes, err := child.Unprivileged(syscall.SIGKILL, accounts...)
+	if err == nil {
+		err = os.CopyFS(folder, os.DirFS(s.folder))
+	}
+	if err == nil {
+		err = filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+			return errors.Join(err, child.GiveTo(attributes, path))
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	return startIn(ctx, folder, s.settings...)
+}
+
+// accounts are those that run the server if this process is root's.
+var accounts = []string{"redis", "nobody"}
 
 // Stop ends the server and removes its folder.
 func (s *Server) Stop() error {
@@ -141,7 +183,7 @@ func (s *Server) run(ctx context.Context, args ...string) error {
 	if err != nil {
 		return err
 	}
-	attributes, err := child.Unprivileged(syscall.SIGKILL, "redis", "nobody")
+	attributes, err := child.Unprivileged(syscall.SIGKILL, accounts...)
 	if err != nil {
 		return err
 	}

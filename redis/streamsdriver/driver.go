@@ -59,9 +59,10 @@ import (
 )
 
 var (
-	_ transport.Bus     = (*Driver)(nil)
-	_ transport.Closer  = (*Driver)(nil)
-	_ transport.Counter = (*Driver)(nil)
+	_ transport.Bus            = (*Driver)(nil)
+	_ transport.Closer         = (*Driver)(nil)
+	_ transport.Counter        = (*Driver)(nil)
+	_ transport.PrefixListener = (*Driver)(nil)
 )
 
 // Config holds the options of a Driver. The zero value is ready to use, and has the defaults of the npm package.
@@ -127,6 +128,9 @@ func (d *Driver) Limits() transport.Limits { return transport.Limits{Payload: d.
 func (d *Driver) Close(ctx context.Context) error {
 	return errors.Join(d.channels.Close(ctx), d.adder.Close(ctx), d.reads.Close(ctx))
 }
+
+// ListensToPrefixes implements transport.PrefixListener. A prefix is one of channels, not of streams.
+func (d *Driver) ListensToPrefixes() bool { return true }
 
 // Listeners implements transport.Counter. Nobody is known to read a stream, so that is an error for its channels.
 func (d *Driver) Listeners(ctx context.Context, channels ...string) ([]int, error) {

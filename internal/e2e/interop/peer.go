@@ -127,6 +127,12 @@ func (p *Peer) Stop(ctx context.Context) error {
 	return p.Exited(ctx)
 }
 
+// URL returns the address of its Socket.IO server, for official clients.
+func (p *Peer) URL(ctx context.Context) (url string, err error) {
+	err = p.call(ctx, "url", nil, &url)
+	return url, err
+}
+
 // Exited waits until the process has ended.
 func (p *Peer) Exited(ctx context.Context) error { return p.process.Exited(ctx) }
 

@@ -34,6 +34,7 @@ backplane emit --log --room r1 news '{"a":1}'
 backplane emit --dialect legacy --prefix chat news
 backplane emit --redis redis://localhost:6379 --dialect classic news
 backplane emit --redis redis://localhost:6379 --dialect sharded news
+backplane emit --redis redis://localhost:6379 --dialect streams news
 backplane emit --ack --timeout 10s 'ready?'
 backplane emit temperature -- -5`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {

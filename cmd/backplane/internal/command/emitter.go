@@ -30,6 +30,8 @@ func bindKeep(fs *pflag.FlagSet) *keepFlags {
 // check returns an error if the flags have no effect. unkept says why nothing would be kept; it is empty otherwise.
 func (k *keepFlags) check(flags *connect.Flags, unkept string) error {
 	switch {
+	case k.on && flags.Streams():
+		return flags.Needless("log", "keeps all events without an acknowledgement")
 	case k.on && flags.CheckLog() != nil:
 		return flags.CheckLog()
 	case k.on && unkept != "":

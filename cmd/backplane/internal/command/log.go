@@ -55,6 +55,8 @@ type log struct {
 
 func (l *log) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	switch {
+	case l.connection.Streams():
+		return l.connection.Unsupported("log", "use history")
 	case l.connection.CheckLog() != nil:
 		return l.connection.Unsupported("log", "")
 	case l.settle <= 0:

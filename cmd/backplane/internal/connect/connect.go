@@ -5,7 +5,8 @@
 //   - connect.go: the flags, and what they open
 //   - engine.go: how flags choose an engine, which carries the messages
 //   - server.go: what an engine opens; abilities.go: what only some engines can do
-//   - dialect.go: the flag --dialect, and what depends on it; sharded.go: the modes of the sharded dialect
+//   - dialect.go: the flag --dialect, and what depends on it; sharded.go: the modes of the sharded dialect;
+//     streams.go: the streams of the streams dialect; channels.go: the channels of a namespace
 //   - log.go: the flags for the log of nodes
 //   - bridge.go: the flags for two clusters
 //   - memory.go: memory as an engine
@@ -44,6 +45,7 @@ type Flags struct {
 
 	dialect string
 	mode    string // of the sharded dialect
+	streams streamFlags
 	codec   string
 	secret  string // name of a file
 

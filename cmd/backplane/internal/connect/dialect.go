@@ -1,8 +1,6 @@
 package connect
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -14,6 +12,7 @@ import (
 	"github.com/backplane-go/backplane/dialect/legacy"
 	"github.com/backplane-go/backplane/dialect/redisclassic"
 	"github.com/backplane-go/backplane/dialect/redissharded"
+	"github.com/backplane-go/backplane/dialect/redisstreams"
 	"github.com/backplane-go/backplane/dialect/standard"
 	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/wire"
@@ -26,6 +25,7 @@ const (
 	legacyDialect   = "legacy"
 	classicDialect  = "classic"
 	shardedDialect  = "sharded"
+	streamsDialect  = "streams"
 )
 
 // dialectFacts are what the commands depend on.
@@ -63,6 +63,16 @@ var dialects = []dialectFacts{
 		name: shardedDialect, dialect: redissharded.Dialect{}, counts: true, foreign: true, named: true,
 		without: withoutForeign,
 	},
+	{
+		name: streamsDialect, dialect: redisstreams.Dialect{}, counts: true, foreign: true, named: true,
+		without: map[string]string{
+			"redis-prefix": withoutForeign["redis-prefix"],
+			"secret-file":  withoutForeign["secret-file"],
+			"codec":        withoutForeign["codec"],
+			"log-age":      "keeps entries up to --max-len",
+			"log-bytes":    "keeps entries up to --max-len",
+		},
+	},
 }
 
 // withoutForeign are the flags that have no effect among the servers of @socket.io/redis-adapter.
@@ -91,10 +101,12 @@ func (f *Flags) bindDialect() {
 	f.fs.StringVar(&f.dialect, "dialect", standardDialect,
 		"wire format of the cluster: `NAME` is standard, legacy for servers of Socket.IO 2 with "+
 			"socket.io-adapter-postgres, or, for servers with @socket.io/redis-adapter, classic (createAdapter) or "+
-			"sharded (createShardedAdapter); --prefix is their key or channelPrefix")
+			"sharded (createShardedAdapter), or streams for those with @socket.io/redis-streams-adapter; "+
+			"--prefix is their key or channelPrefix")
 	cli.FlagValues(f.fs, "dialect", dialectNames()...)
 	f.group(f.fs, "dialect")
 	f.bindMode()
+	f.bindStreams()
 }
 
 // facts returns those of the cluster's dialect. Without --dialect it is the standard one.
@@ -116,8 +128,13 @@ func (f *Flags) checkDialect() error {
 	if err := f.checkMode(); err != nil {
 		return err
 	}
+	if err := f.checkStreams(); err != nil {
+		return err
+	}
 	without := f.facts().without
-	for _, name := range []string{"table", "table-owner", "log-table", "redis-prefix", "secret-file", "codec"} {
+	for _, name := range []string{
+		"table", "table-owner", "log-table", "redis-prefix", "secret-file", "codec", "log-age", "log-bytes",
+	} {
 		if reason := without[name]; reason != "" && f.fs.Changed(name) {
 			return f.Needless(name, reason)
 		}
@@ -165,8 +182,11 @@ func (f *Flags) DialectFlag() string {
 
 // Dialect returns the dialect of the cluster.
 func (f *Flags) Dialect() dialect.Dialect {
-	if f.Sharded() {
+	switch {
+	case f.Sharded():
 		return redissharded.Dialect{Mode: f.shardedMode()}
+	case f.Streams():
+		return f.streamsDialect()
 	}
 	return f.facts().dialect
 }
@@ -194,68 +214,6 @@ func (f *Flags) Wire(bus transport.Bus) (*wire.Wire, error) {
 		config.Store = store
 	}
 	return wire.New(config)
-}
-
-// Channels returns the channels that a node of a namespace listens to.
-func (f *Flags) Channels(nsp string) ([]string, error) {
-	channels, _, err := f.channels(nsp)
-	return channels, err
-}
-
-// Watched returns what to listen to for the messages of a namespace. If its nodes are the listeners of a channel, these
-// are names for several channels (transport.PrefixName), so that the listener is not counted as a node.
-func (f *Flags) Watched(nsp string) ([]string, error) {
-	channels, counted, err := f.channels(nsp)
-	if counted {
-		for i, channel := range channels {
-			prefix, _ := transport.CutPrefixName(channel)
-			channels[i] = transport.PrefixName(prefix)
-		}
-	}
-	return channels, err
-}
-
-// Shown returns names of channels as they are shown: "a*" stands for those whose names begin with a.
-func Shown(names ...string) []string {
-	shown := make([]string, 0, len(names))
-	for _, name := range names {
-		if prefix, many := transport.CutPrefixName(name); many {
-			name = prefix + "*"
-		}
-		shown = append(shown, name)
-	}
-	return shown
-}
-
-// OwnChannel returns a random name of a channel for messages that a command sends to itself, and to which nobody else
-// listens. Where names may be long, it is one that everybody may use who may use the channels of the cluster.
-func (f *Flags) OwnChannel() string {
-	var b [8]byte
-	rand.Read(b[:]) // never fails, see its documentation
-	prefix := "backplane"
-	if c, err := f.choose(); err == nil && c.facts().channel == 0 {
-		prefix = f.Prefix
-	}
-	return prefix + "-watch#" + hex.EncodeToString(b[:]) // those of namespaces have a "/" after the "#"
-}
-
-// channels returns the channels of a namespace, and whether its nodes are the listeners of one of them.
-func (f *Flags) channels(nsp string) (channels []string, counted bool, err error) {
-	c, err := f.choose()
-	if err != nil {
-		return nil, false, err
-	}
-	limits := transport.Limits{Channel: c.facts().channel}
-	w, err := f.Dialect().Open(dialect.Options{Prefix: f.Prefix, Limits: limits})
-	if err != nil {
-		return nil, false, err
-	}
-	route, err := w.Namespace(nsp, codec.EmitterUID)
-	if err != nil {
-		return nil, false, err
-	}
-	_, counted = w.(dialect.Counted)
-	return route.Listen(), counted, nil
 }
 
 // Types returns the types of the messages that nodes of the cluster send in a namespace.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/redis/redisdriver"
+	"github.com/backplane-go/backplane/redis/streamsdriver"
 	"github.com/backplane-go/backplane/transport"
 )
 
@@ -20,8 +21,9 @@ type redisEngine struct{}
 
 func (redisEngine) facts() facts {
 	return facts{
-		name: "Redis", flag: "redis", dialects: []string{standardDialect, classicDialect, shardedDialect},
-		flags: []string{"redis-prefix"}, log: true,
+		name: "Redis", flag: "redis",
+		dialects: []string{standardDialect, classicDialect, shardedDialect, streamsDialect},
+		flags:    []string{"redis-prefix"}, log: true,
 	}
 }
 
@@ -42,10 +44,17 @@ func (e redisEngine) open(f *Flags, source, text string) (Server, error) {
 	}
 	s := &Redis{
 		Config:  redisdriver.Config{Prefix: f.redisPrefix, RawNames: f.facts().foreign, Sharded: f.Sharded()},
+		Streams: f.streamsConfig(),
 		timeout: f.Timeout,
 	}
 	if err := s.parse(text); err != nil {
 		return nil, badRedisURL(source, err)
+	}
+	if s.Streams != nil {
+		if s.Mode == RedisCluster {
+			return nil, &cli.UsageError{Reason: source + ": the streams dialect does not work on a Redis Cluster"}
+		}
+		s.Stream = f.StreamName()
 	}
 	redis.SetLogger(&logging.VoidLogger{}) // go-redis logs each connection that it cannot open
 	s.place = place{engine: e.facts().name, name: s.Mode.String() + ", " + s.where, where: s.where}
@@ -61,8 +70,12 @@ type Redis struct {
 	User string
 	// Client is the client for commands. The buses use their own connections.
 	Client redis.UniversalClient
-	// Config is that of the driver.
+	// Config is that of the driver, and of what publishes beside streams.
 	Config redisdriver.Config
+	// Streams is the configuration of the driver of the streams dialect, nil in another one. Stream is the name of the
+	// stream, or what the names of several begin with.
+	Streams *streamsdriver.Config
+	Stream  string
 
 	expected string        // what the URL says to be at the address
 	timeout  time.Duration // 0: unknown
@@ -155,9 +168,14 @@ func badRedisURL(source string, err error) error {
 }
 
 // Driver implements Server.
-func (s *Redis) Driver() transport.Bus { return s.New() }
+func (s *Redis) Driver() transport.Bus {
+	if s.Streams != nil {
+		return streamsdriver.NewWithConfig(s.Client, *s.Streams)
+	}
+	return s.New()
+}
 
-// New returns what Driver returns.
+// New returns what Driver returns, but never one of streams.
 func (s *Redis) New() *redisdriver.Driver { return redisdriver.NewWithConfig(s.Client, s.Config) }
 
 // Close implements Server.

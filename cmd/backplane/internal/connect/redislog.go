@@ -10,11 +10,14 @@ import (
 
 var _ logServer = (*Redis)(nil)
 
-// LogKey returns the key of what the server knows about the log.
+// LogKey returns the key of what the server knows about the log. Each stream of the streams dialect has another one.
 func (s *Redis) LogKey() string { return s.ChannelName("log") }
 
-// HasLog reports whether nodes have begun a log on the server.
+// HasLog reports whether nodes have begun a log on the server. A stream always is one.
 func (s *Redis) HasLog(ctx context.Context) (bool, error) {
+	if s.Streams != nil {
+		return true, nil
+	}
 	if s.Config.RawNames {
 		return false, nil
 	}

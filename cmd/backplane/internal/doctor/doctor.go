@@ -36,7 +36,8 @@ With --redis it checks the version, whether the URL describes the server and
 leads to the primary, the rights that the user needs, whether a message comes
 back, and the limit of what waits for a listener. It asks the nodes to answer.
 If the nodes have a log, it checks that, and whether the server may evict it.
-With --log it begins a log if there is none.
+With --log it begins a log if there is none. In the streams dialect it checks
+the rights for the stream, with --log those for the log and sessions, too.
 
 With --nats it checks the servers of the NATS cluster, max_payload, the
 permissions that the user needs, whether a message comes back, and whether there

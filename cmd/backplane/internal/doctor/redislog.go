@@ -18,6 +18,9 @@ const logRights = "+eval +evalsha +info +time +hget +hmget +hset +hdel +hincrby 
 
 // redisLog checks that a node can use the log. Without --log, a server without one is all right.
 func redisLog(ctx context.Context, s *subject) finding {
+	if s.redis.Streams != nil {
+		return s.streamsLog(ctx)
+	}
 	if s.redis.Config.RawNames {
 		s.noLog = true
 		return pass("this dialect has none")
@@ -64,6 +67,9 @@ func redisSessions(ctx context.Context, s *subject) finding {
 	if s.noLog {
 		return pass("not needed without a log")
 	}
+	if s.redis.Streams != nil {
+		return s.streamsSessions(ctx)
+	}
 	return s.withRedis(ctx, func(driver *redisdriver.Driver) finding {
 		if err := driver.PrepareSessions(ctx); err != nil {
 			return s.logFinding(err)
@@ -76,6 +82,9 @@ func redisSessions(ctx context.Context, s *subject) finding {
 func redisLogContents(ctx context.Context, s *subject) finding {
 	if s.noLog {
 		return pass("not needed without a log")
+	}
+	if s.redis.Streams != nil {
+		return s.streamsLogContents(ctx)
 	}
 	return s.withRedis(ctx, func(driver *redisdriver.Driver) finding {
 		info, err := driver.InspectLog(ctx, s.flags.Prefix+"#")
@@ -119,6 +128,9 @@ func redisEviction(ctx context.Context, s *subject) finding {
 func redisLogNodes(ctx context.Context, s *subject) finding {
 	if s.noLog {
 		return pass("not needed without a log")
+	}
+	if s.redis.Streams != nil {
+		return pass("all have one: whatever any node adds to the stream is kept")
 	}
 	return logNodes(ctx, s)
 }

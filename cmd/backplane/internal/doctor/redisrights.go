@@ -7,9 +7,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/listen"
 	"github.com/backplane-go/backplane/dialect"
+	"github.com/backplane-go/backplane/internal/streamentry"
 	"github.com/backplane-go/backplane/redis/redisdriver"
 	"github.com/backplane-go/backplane/transport"
 )
@@ -17,8 +20,9 @@ import (
 // right is something that a node does, and that an ACL may forbid.
 type right struct {
 	command string
-	channel string // as transport.Bus has it, or a name for several channels
+	channel string // as transport.Bus has it, or a name for several channels, or a key
 	try     func(ctx context.Context, d *redisdriver.Driver, channel string) error
+	keys    string // a pattern of the keys that the user needs, if channel is one of them
 }
 
 // rights returns what a node needs to do, except to publish on the channels of the namespace: whoever may listen to a
@@ -28,7 +32,7 @@ func (s *subject) rights() ([]right, error) {
 	if err != nil {
 		return nil, err
 	}
-	wire, err := s.flags.Wire(s.redis.New()) // which does not connect
+	wire, err := s.flags.Wire(s.redis.Driver()) // which does not connect
 	if err != nil {
 		return nil, err
 	}
@@ -36,24 +40,31 @@ func (s *subject) rights() ([]right, error) {
 	if w, ok := wire.Wire.(dialect.Counted); ok {
 		counted = w.CountedChannel(s.nsp)
 	}
-	all := []right{{s.redis.Command("publish"), s.flags.OwnChannel(), publishes}}
+	all := []right{{command: s.redis.Command("publish"), channel: s.flags.OwnChannel(), try: publishes}}
 	numsub := "pubsub|numsub"
-	if s.redis.Config.Sharded { // a node tests the connection with such a channel when it starts
+	if s.redis.Config.Sharded {
 		numsub = "pubsub|shardnumsub"
+	}
+	if s.redis.Config.RawNames { // a node tests the connection with such a channel when it starts
 		start := "backplane#" + listen.RandomText()
-		all = append(all, right{"spublish", start, publishes}, right{"ssubscribe", start, listens},
-			right{"sunsubscribe", start, leaves})
+		all = append(all, right{command: s.redis.Command("publish"), channel: start, try: publishes},
+			right{command: s.redis.Command("subscribe"), channel: start, try: listens},
+			right{command: s.redis.Command("unsubscribe"), channel: start, try: leaves})
 	}
 	for _, channel := range channels {
 		_, many := transport.CutPrefixName(channel)
+		stream, _, entries := streamentry.Parse(channel)
 		switch {
+		case entries:
+			all = append(all, s.streamRights(stream)...)
 		case many:
-			all = append(all, right{"psubscribe", channel, listens}, right{"punsubscribe", channel, leaves})
+			all = append(all, right{command: "psubscribe", channel: channel, try: listens},
+				right{command: "punsubscribe", channel: channel, try: leaves})
 		case channel == counted: // who listens there counts as a node
-			all = append(all, right{numsub, channel, counts})
+			all = append(all, right{command: numsub, channel: channel, try: counts})
 		default:
-			all = append(all, right{s.redis.Command("subscribe"), channel, listens},
-				right{s.redis.Command("unsubscribe"), channel, leaves})
+			all = append(all, right{command: s.redis.Command("subscribe"), channel: channel, try: listens},
+				right{command: s.redis.Command("unsubscribe"), channel: channel, try: leaves})
 		}
 	}
 	return all, nil
@@ -105,7 +116,7 @@ func redisRights(ctx context.Context, s *subject) finding {
 		switch {
 		case err == nil:
 			continue
-		case !errors.Is(err, redisdriver.ErrDenied):
+		case !errors.Is(err, redisdriver.ErrDenied) && !redis.IsPermissionError(err):
 			return s.notChecked(err)
 		}
 		name := connect.Shown(s.redis.ChannelName(r.channel))[0]
@@ -117,6 +128,9 @@ func redisRights(ctx context.Context, s *subject) finding {
 		if _, many := transport.CutPrefixName(r.channel); many {
 			grants = append(grants, "&"+name)
 		}
+		if r.keys != "" {
+			grants = append(grants, "~"+r.keys)
+		}
 	}
 	if len(missing) == 0 {
 		return pass("the ACL allows the commands and channels of a node")
@@ -124,9 +138,7 @@ func redisRights(ctx context.Context, s *subject) finding {
 	grants = append(grants, "&"+s.redis.ChannelName("")+"*")
 	if s.redis.Config.RawNames {
 		grants[len(grants)-1] = "&" + s.flags.Prefix + "*"
-		if s.redis.Config.Sharded {
-			grants = append(grants, "&backplane#*")
-		}
+		grants = append(grants, "&backplane#*")
 	}
 	slices.Sort(grants)
 	where := ""

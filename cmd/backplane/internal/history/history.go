@@ -29,11 +29,13 @@ some of them are not kept any more. To read on, use the last position that was
 printed.
 
 With --json each event is a JSON object on a line of its own. Volatile events,
-events with an acknowledgement and those of Node.js are not kept.`,
+events with an acknowledgement and those of Node.js are not kept. In the streams
+dialect all events are kept but those with an acknowledgement.`,
 	Examples: `
 backplane history --nsp /chat --limit 20
 backplane history --room r1 --room r2 --json | jq -c '[.position, .args]'
-backplane history --since "$LAST" --json`,
+backplane history --since "$LAST" --json
+backplane history --redis redis://localhost:6379 --dialect streams`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
 		h := &command{fs: fs}
 		fs.StringVar(&h.nsp, "nsp", "/", "`NAMESPACE`, with or without the slash at its beginning")

@@ -13,6 +13,7 @@ import (
 	"github.com/backplane-go/backplane/cmd/backplane/internal/connect"
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/dialect"
+	"github.com/backplane-go/backplane/internal/streamentry"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/transport"
 )
@@ -101,7 +102,8 @@ func newCensus(flags *connect.Flags, bus transport.Bus, nsp string) (*census, er
 	}
 	c.answers = slices.DeleteFunc(route.Listen(), func(channel string) bool {
 		_, many := transport.CutPrefixName(channel) // broadcasts
-		return many || channel == c.request
+		_, _, stream := streamentry.Parse(channel)  // broadcasts, too
+		return many || stream || channel == c.request
 	})
 	return c, nil
 }

@@ -39,11 +39,14 @@ With --dialect legacy it joins servers of Socket.IO 2. They have no messages for
 what the servers of the chat tell each other, so the page shows only the clients
 of this node, and only they are asked questions. With --dialect classic it joins
 servers with @socket.io/redis-adapter. Those do not say which server a client is
-connected to. With --dialect sharded it joins those with createShardedAdapter.
+connected to. With --dialect sharded it joins those with createShardedAdapter,
+and with --dialect streams those with @socket.io/redis-streams-adapter.
 
 With --log the database or Redis keeps the messages, so that no node misses any,
 and with --recover a client that reconnects to any node gets all that it has
-missed, also if its node has crashed. All nodes of the cluster need --log.
+missed, also if its node has crashed. All nodes of the cluster need --log. In
+the streams dialect Node.js's servers have the same log, and recover the same
+clients, but not those of a node that has crashed.
 
 Pages from the server's own host may connect. Allow others with --origin. Anyone
 who can reach the address can chat: do not expose it to the internet.
@@ -56,6 +59,7 @@ backplane serve
 backplane serve --addr :8080 --postgres "$DATABASE_URL"
 backplane serve --log --recover 2m --postgres "$DATABASE_URL"
 backplane serve --redis redis://localhost:6379 --dialect classic
+backplane serve --redis redis://localhost:6379 --dialect streams --log
 backplane serve --nats nats://localhost:4222
 backplane serve --dialect legacy --allow-eio3 --postgres "$DATABASE_URL"
 backplane serve --origin https://app.example.com --sticky node --compress`,

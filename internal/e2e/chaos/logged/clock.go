@@ -48,4 +48,10 @@ func (c *clock) set(ahead time.Duration) error {
 	return os.Rename(temporary, c.file())
 }
 
-func (c *clock) remove() error { return os.RemoveAll(c.folder) }
+// remove removes its files. A nil clock has none.
+func (c *clock) remove() error {
+	if c == nil {
+		return nil
+	}
+	return os.RemoveAll(c.folder)
+}

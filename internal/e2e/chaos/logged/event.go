@@ -42,6 +42,7 @@ type Event struct {
 const (
 	Opened   = "open"    // a node accepts clients at Address
 	Sent     = "sent"    // an event was sent from Begin to At
+	Accepted = "accept"  // a client is connected to the node
 	Gap      = "gap"     // a GapError: the node was deaf from Begin on; Filled: it has replayed all until At
 	Drop     = "drop"    // a DropError
 	Stopped  = "stopped" // it has stopped sending

@@ -3,7 +3,6 @@ package logged
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/backplane-go/backplane/internal/e2e/chaos/worker"
@@ -17,6 +16,7 @@ type Fault struct {
 	clients     bool // it affects only the connections of clients
 	rolling     bool // it affects all nodes, one after the other
 	crash       bool // the server loses its unlogged tables
+	epoch       bool // the server begins a new epoch, because it may have lost messages
 	passing     bool // it does not prevent nodes from reading and writing what they keep in the server
 	least, most time.Duration
 	// after is for how long the fault is felt when it is over: sessions connect again, a node starts.
@@ -27,19 +27,8 @@ type Fault struct {
 
 const ms1 = time.Millisecond
 
-const ours = "application_name LIKE 'backplane%' AND pid <> pg_backend_pid()"
-
-// faultKinds are all kinds of faults.
-var faultKinds = []Fault{
-	{name: "terminate listeners", server: true, passing: true, do: terminate(pgtest.Listeners)},
-	{name: "terminate publishers", server: true, passing: true, do: terminate(pgtest.Publishers)},
-	{name: "terminate all", server: true, after: 1500 * ms1, do: terminate("true")},
-	{name: "restart", server: true, most: time.Second, after: 2 * time.Second, do: down(pgtest.Fast)},
-	{name: "immediate stop", server: true, crash: true, most: 2 * time.Second, after: 2 * time.Second,
-		do: down(pgtest.Immediate)},
-	{name: "table locked", server: true, least: 300 * ms1, most: 3 * time.Second, after: 500 * ms1, do: lockTables},
-	{name: "clock jump", server: true, passing: true, do: jump},
-
+// commonFaults are the kinds of faults that do not depend on the engine.
+var commonFaults = []Fault{
 	{name: "half-open", least: 2 * time.Second, most: 8 * time.Second, after: 2 * time.Second,
 		do: func(ctx context.Context, r *run, s Step) error {
 			proxy := r.members[s.Place].proxy
@@ -92,17 +81,6 @@ var faultKinds = []Fault{
 		r.balancer.cut(r.balancer.some(1 + int(s.Dice%8)))
 		return nil
 	}},
-}
-
-// jump sets the clock of the server to another time. The steps of all jumps together stay within a quarter of the time
-// for which clients can be recovered.
-func jump(_ context.Context, r *run, s Step) error {
-	if r.clock == nil {
-		return errors.New("skipped: libfaketime is not installed")
-	}
-	most := int64(r.options.Away / 4 / time.Second)
-	random := rand.New(rand.NewPCG(s.Dice, 0))
-	return r.clock.set(time.Duration(random.Int64N(2*most+1)-most) * time.Second)
 }
 
 // deploy replaces all nodes, one after the other: it takes the node out of the balancer, closes it, and starts another.

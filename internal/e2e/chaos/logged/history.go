@@ -13,6 +13,7 @@ type History struct {
 	Clients []*Client
 	Streams map[string]*Stream
 	Trouble []Trouble
+	Stored  []Stored // in the order of time
 	Wrong   []Event
 }
 
@@ -20,9 +21,10 @@ type History struct {
 type Node struct {
 	Name    string // such as "a (pgx) #3"
 	Place   int
-	Opened  int64 // 0: never
-	Ended   int64 // math.MaxInt64 while it runs
-	Killed  bool  // it ended without closing
+	Opened  int64   // 0: never
+	Ended   int64   // math.MaxInt64 while it runs
+	Killed  bool    // it ended without closing
+	Clients []Event // Accepted
 	Gaps    []Event
 	Drops   int
 	Leaks   []string
@@ -70,6 +72,7 @@ type Trouble struct {
 	Place    int // -1: the server
 	From, To int64
 	Crash    bool // the server lost its unlogged tables
+	Epoch    bool // the server began a new epoch
 }
 
 func newHistory(clients int) *History {
@@ -87,6 +90,8 @@ func (h *History) noteNode(n *Node, e Event) {
 		n.Opened = e.At
 	case Sent:
 		h.sent(e)
+	case Accepted:
+		n.Clients = append(n.Clients, e)
 	case Gap:
 		n.Gaps = append(n.Gaps, e)
 	case Drop:

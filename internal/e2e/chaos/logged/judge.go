@@ -26,6 +26,10 @@ type Verdict struct {
 	// Reordered counts events that came out of order beside one whose sender got an error. Such an event reaches the
 	// clients of its node at once, also when others have not come back from the log yet.
 	Reordered int
+	// ServerLost counts acknowledged events that were not on the server's disk when it had ended. Forgotten counts how
+	// often a client missed an acknowledged event with the epoch of the log, which its node has reported, and Epochs
+	// those reports.
+	ServerLost, Forgotten, Epochs int
 
 	// Violations are the broken promises.
 	Violations []chaos.Violation
@@ -46,7 +50,7 @@ const (
 
 // ViolationKinds are all kinds, in the order in which they are printed.
 var ViolationKinds = []chaos.ViolationKind{Lost, chaos.Doubled, chaos.Disordered, OtherOrder, NotRecovered,
-	Incomplete, Unfilled, chaos.Leak, chaos.Crash}
+	Untrue, Incomplete, Unfilled, chaos.Leak, chaos.Crash}
 
 // slack is how much the clocks of two processes on one machine may differ, in microseconds.
 const slack = 20_000
@@ -75,6 +79,7 @@ func Judge(h *History, rooms int, away time.Duration) *Verdict {
 	for _, n := range h.Nodes[1:] {
 		j.node(n)
 	}
+	j.stored()
 	for _, e := range h.Wrong {
 		j.violation(Incomplete, clientName(e.Client), e.At, "socket %s %s", e.ID, e.Text)
 	}
@@ -147,7 +152,7 @@ func (j *judge) numbers(number int, c *Client) (late map[name]bool) {
 				continue
 			}
 			lost[missed] = true
-			j.violation(Lost, clientName(number), e.At, "%s.%d, sent at %s, acknowledged at %s, did not come before "+
+			j.lose(number, c, m, e.At, "%s.%d, sent at %s, acknowledged at %s, did not come before "+
 				"%s.%d at %s", e.Stream, seq, chaos.Clock(m.Begin), chaos.Clock(m.End), e.Stream, e.Seq, e.Offset)
 		}
 	}
@@ -164,7 +169,7 @@ func (j *judge) beginnings(number int, c *Client, late map[name]bool) {
 		begin := c.sessionAt(e.At)
 		for seq := 1; seq < e.Seq; seq++ {
 			if m := j.find(e.Stream, seq); m.Outcome == OK && m.Begin > begin && !late[name{e.Stream, seq}] {
-				j.violation(Lost, clientName(number), e.At, "%s.%d, sent at %s, acknowledged at %s, did not come; "+
+				j.lose(number, c, m, e.At, "%s.%d, sent at %s, acknowledged at %s, did not come; "+
 					"the client was welcomed at %s, and %s.%d was the first that came", e.Stream, seq,
 					chaos.Clock(m.Begin), chaos.Clock(m.End), chaos.Clock(begin), e.Stream, e.Seq)
 			}
@@ -185,7 +190,7 @@ func (j *judge) ends(number int, c *Client) {
 		}
 		for seq := len(s.Sent); seq > c.Last[name]; seq-- {
 			if m := s.Sent[seq-1]; m.Outcome == OK && m.Begin > begin {
-				j.violation(Lost, clientName(number), m.End, "%s.%d, sent at %s, acknowledged at %s, has not come; "+
+				j.lose(number, c, m, m.End, "%s.%d, sent at %s, acknowledged at %s, has not come; "+
 					"the last one was %d", name, seq, chaos.Clock(m.Begin), chaos.Clock(m.End), c.Last[name])
 			}
 		}
@@ -197,7 +202,11 @@ func (j *judge) node(n *Node) {
 	j.Gaps += len(n.Gaps)
 	j.Drops += n.Drops
 	for _, g := range n.Gaps {
-		if closing := g.At >= n.Ended; !g.Filled && !closing && !j.unreadable(n.Place, g.Begin, g.At) {
+		switch closing := g.At >= n.Ended; {
+		case g.Filled || closing:
+		case j.newEpoch(g.Begin, g.At):
+			j.Epochs++
+		case !j.unreadable(n.Place, g.Begin, g.At):
 			j.violation(Unfilled, n.Name, g.At, "%s", g.Text)
 		}
 	}
@@ -253,9 +262,9 @@ func (c *Client) sessionAt(at int64) (begin int64) {
 }
 
 // lastRequired returns the number of the last event that a client must have received whose session began at begin.
-func (s *Stream) lastRequired(begin int64) int {
+func (j *judge) lastRequired(client int, s *Stream, begin int64) int {
 	for seq := len(s.Sent); seq > 0; seq-- {
-		if m := s.Sent[seq-1]; m.Outcome == OK && m.Begin > begin {
+		if m := s.Sent[seq-1]; m.Outcome == OK && m.Begin > begin && !j.forgotten(client, m) {
 			return seq
 		}
 	}

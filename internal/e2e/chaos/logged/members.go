@@ -16,7 +16,7 @@ import (
 
 // start starts a process at a place.
 func (r *run) start(place int) error {
-	m, p := r.members[place], places[place]
+	m, p := r.members[place], r.options.Plan.Engine.places[place]
 	r.mu.Lock()
 	number := len(r.history.Nodes)
 	life := &Node{Name: fmt.Sprintf("%s #%d", p.name, number), Place: place, Ended: math.MaxInt64}
@@ -24,7 +24,7 @@ func (r *run) start(place int) error {
 	m.life = life
 	r.mu.Unlock()
 	config, err := json.Marshal(nodeConfig{Number: number, Driver: p.driver, URL: m.proxy.URL(), Rooms: r.options.Rooms,
-		Rate: float64(r.options.Rate) / 2 / float64(len(places)), Away: r.options.Away})
+		Rate: float64(r.options.Rate) / 2 / float64(len(r.options.Plan.Engine.places)), Away: r.options.Away})
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (r *run) start(place int) error {
 func (r *run) opened(place int) error {
 	m := r.members[place]
 	if m.process == nil {
-		return fmt.Errorf("there is no process of %s", places[place].name)
+		return fmt.Errorf("there is no process of %s", r.options.Plan.Engine.places[place].name)
 	}
 	if err := m.process.Await(Opened, patience); err != nil {
 		return fmt.Errorf("%s: %w", m.life.Name, err)

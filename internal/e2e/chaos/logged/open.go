@@ -98,6 +98,7 @@ func (n *node) connected(s *socketio.Socket) {
 		n.record.note(Event{Kind: Wrong, Text: "the auth of a client: " + err.Error()})
 		return
 	}
+	n.record.note(Event{Kind: Accepted, At: now(), Client: auth.Client, Recovered: s.Recovered()})
 	rooms := make([]string, 0, n.config.Rooms)
 	for _, number := range roomsOf(auth.Client, n.config.Rooms) {
 		rooms = append(rooms, roomName(number))

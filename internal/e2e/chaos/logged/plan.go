@@ -10,8 +10,9 @@ import (
 
 // Plan is the list of the faults of a run.
 type Plan struct {
-	Seed  uint64
-	Steps []Step
+	Engine Engine
+	Seed   uint64
+	Steps  []Step
 }
 
 // Step is one fault. It begins At after the start of the run.
@@ -21,13 +22,15 @@ type Step struct {
 	Place int // of a node, from 0; -1: the server, or the clients
 	For   time.Duration
 	Dice  uint64 // for what the fault chooses at random
+
+	node string // the name of the place
 }
 
 func (s Step) String() string {
 	where := "server"
 	switch {
 	case s.Place >= 0:
-		where = places[s.Place].name
+		where = s.node
 	case s.What.clients:
 		where = "clients"
 	case s.What.rolling:
@@ -44,23 +47,16 @@ func (p Plan) String() string {
 	return b.String()
 }
 
-// places are the nodes. A process that ends is replaced by a new one at the same place.
-var places = []struct{ name, driver string }{
-	{name: "a (pgx)", driver: "pgx"},
-	{name: "b (lib/pq)", driver: "pq"},
-	{name: "c (pgx)", driver: "pgx"},
-}
-
 // rest is the time without faults at the start and at the end.
 const rest = 3 * time.Second
 
 // NewPlan returns a plan for a run of this length with faults of all kinds, or only of the named ones, one every
 // second. The same arguments return the same plan. Each kind occurs once before any kind occurs again, unless its
 // place is busy: each node and the server have at most one fault at a time.
-func NewPlan(seed uint64, length time.Duration, only ...string) Plan {
+func (e Engine) NewPlan(seed uint64, length time.Duration, only ...string) Plan {
 	random := rand.New(rand.NewPCG(seed, 15))
-	p := Plan{Seed: seed}
-	kinds := slices.DeleteFunc(slices.Clone(faultKinds),
+	p := Plan{Engine: e, Seed: seed}
+	kinds := slices.DeleteFunc(e.kinds(),
 		func(f Fault) bool { return len(only) > 0 && !slices.Contains(only, f.name) })
 	busy := make(map[int]time.Duration) // until when each place has a fault
 	var bag []Fault
@@ -80,8 +76,8 @@ func NewPlan(seed uint64, length time.Duration, only ...string) Plan {
 			case f.rolling:
 				key = -3
 			case !f.server:
-				s.Place = random.IntN(len(places))
-				key = s.Place
+				s.Place = random.IntN(len(e.places))
+				key, s.node = s.Place, e.places[s.Place].name
 			}
 			if busy[key] > at || at+s.For > length-rest {
 				continue
@@ -93,12 +89,4 @@ func NewPlan(seed uint64, length time.Duration, only ...string) Plan {
 		}
 	}
 	return p
-}
-
-// Kinds returns the names of all faults.
-func Kinds() (names []string) {
-	for _, f := range faultKinds {
-		names = append(names, f.name)
-	}
-	return names
 }

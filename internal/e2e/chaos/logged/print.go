@@ -13,8 +13,8 @@ import (
 func (r *Result) Print(out io.Writer) bool {
 	v := r.Verdict
 	chaos.PrintFaults(out, r.Faults)
-	if r.NoClock {
-		fmt.Fprintf(out, "The clock of the server did not jump: libfaketime is not installed.\n")
+	if r.Remark != "" {
+		fmt.Fprintln(out, r.Remark)
 	}
 	chaos.PrintCounts(out, "events", []chaos.Count{
 		{"sent, acknowledged", v.Acknowledged}, {"sent, refused", v.Refused}, {"sent, outcome unknown", v.Unknown},
@@ -22,6 +22,12 @@ func (r *Result) Print(out io.Writer) bool {
 		{"out of order beside refused ones", v.Reordered},
 		{"clients came back", v.Connects}, {"recovered", v.Recovered},
 	})
+	if v.Epochs > 0 {
+		chaos.PrintCounts(out, "new epochs", []chaos.Count{
+			{"reported by nodes", v.Epochs}, {"acknowledged, lost by the server", v.ServerLost},
+			{"missed by clients, as reported", v.Forgotten},
+		})
+	}
 	for _, reason := range slices.Sorted(maps.Keys(v.Excused)) {
 		fmt.Fprintf(out, "%-34s %9d   %s\n", "not recovered, rightly", v.Excused[reason], reason)
 	}

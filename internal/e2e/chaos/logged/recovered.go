@@ -55,6 +55,9 @@ func (j *judge) excuse(before, now Connect) string {
 	if before.Welcomed == 0 {
 		return "the session had not begun"
 	}
+	if j.newEpoch(before.At, now.At) {
+		return "the server had begun a new epoch"
+	}
 	// The old node can write the session until the client has come back, unless it ended before.
 	until, place := now.Open, -1
 	if before.Node > 0 && before.Node < len(j.Nodes) {

@@ -37,14 +37,14 @@ type Result struct {
 	Verdict *Verdict
 	History *History
 	Faults  map[string]int // injected, by kind
-	NoClock bool           // the clock could not jump
+	Remark  string         // of the server, may be empty
 }
 
 // run is a run of Run.
 type run struct {
 	options  Options
-	server   *pgtest.Server
-	clock    *clock // nil: the clock cannot jump
+	server   server
+	fault    sync.Mutex // held during a fault of the server
 	balancer *balancer
 	clients  *worker.Process
 	began    time.Time
@@ -84,15 +84,7 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 	}
 	r := &run{options: o, faults: make(map[string]int), began: time.Now(), history: newHistory(o.Clients),
 		reported: make(chan struct{}, 1)}
-	if r.clock, err = newClock(); err != nil {
-		return nil, err
-	}
-	var env []string
-	if r.clock != nil {
-		defer func() { err = errors.Join(err, r.clock.remove()) }()
-		env = r.clock.environment()
-	}
-	if r.server, err = pgtest.StartWith(ctx, env, "fsync=off"); err != nil {
+	if r.server, err = o.Plan.Engine.start(ctx); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.server.Stop()) }()
@@ -101,7 +93,7 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 	}
 	defer r.balancer.close()
 	defer r.killAll()
-	for place := range places {
+	for place := range o.Plan.Engine.places {
 		proxy, err := pgtest.StartProxy(r.server.URL())
 		if err != nil {
 			return nil, err
@@ -128,7 +120,7 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 	defer r.mu.Unlock()
 	verdict := Judge(r.history, o.Rooms, o.Away)
 	verdict.Violations = append(verdict.Violations, r.found...)
-	return &Result{Verdict: verdict, History: r.history, Faults: r.faults, NoClock: r.clock == nil}, ctx.Err()
+	return &Result{Verdict: verdict, History: r.history, Faults: r.faults, Remark: r.server.remark()}, ctx.Err()
 }
 
 // progress logs the state of the run every ten seconds.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/internal/e2e/chaos"
-	"github.com/backplane-go/backplane/internal/pgtest"
 )
 
 // settle waits until all nodes are open and all clients connected, stops the senders, and waits until every event has
@@ -21,7 +20,8 @@ func (r *run) settle(ctx context.Context) error {
 			}
 		}
 		if err := r.opened(place); err != nil {
-			r.violation(chaos.Leak, places[place].name, "does not open although all faults are over: %v", err)
+			name := r.options.Plan.Engine.places[place].name
+			r.violation(chaos.Leak, name, "does not open although all faults are over: %v", err)
 			r.kill(place)
 		}
 	}
@@ -89,10 +89,11 @@ func (r *run) arrived(ctx context.Context) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	j := &judge{History: r.history}
 	for i, c := range r.history.Clients {
 		begin := c.session()
 		for name, s := range r.history.Streams {
-			if hears(i+1, s.Target, r.options.Rooms) && c.Last[name] < s.lastRequired(begin) {
+			if hears(i+1, s.Target, r.options.Rooms) && c.Last[name] < j.lastRequired(i+1, s, begin) {
 				return false
 			}
 		}
@@ -113,15 +114,13 @@ func (r *run) eventually(ctx context.Context, what string, so func(context.Conte
 	}
 }
 
-// closeAll disconnects the clients, closes the nodes, and checks that no sessions or backends are left in the server.
+// closeAll disconnects the clients, closes the nodes, and checks that the server has no sessions and connections left.
 func (r *run) closeAll(ctx context.Context) {
 	nodes := len(r.members)
-	for what, condition := range map[string]string{"listen": pgtest.Listeners, "publish": pgtest.Publishers} {
-		r.eventually(ctx, "the nodes have more connections than necessary to "+what, func(ctx context.Context) bool {
-			n := r.backends(ctx, condition)
-			return n >= 0 && n <= nodes
-		})
-	}
+	r.eventually(ctx, "the nodes have more connections than necessary", func(ctx context.Context) bool {
+		listening, others, _ := r.server.connections(ctx)
+		return listening >= 0 && listening <= nodes && others >= 0 && others <= nodes*r.options.Plan.Engine.others
+	})
 	_ = r.clients.Tell(Order{Do: DoLeave})
 	if err := r.clients.Await(Terminated, patience); err != nil {
 		r.violation(chaos.Leak, "clients", "%v", err)
@@ -129,7 +128,7 @@ func (r *run) closeAll(ctx context.Context) {
 	// Sessions of clients that came back as new ones expire. The clock of the server may have jumped.
 	left := -1
 	for end := time.Now().Add(2*r.options.Away + patience); left != 0; {
-		left = r.database().Count(ctx, "SELECT count(*) FROM backplane_sessions", -1)
+		left = r.server.sessions(ctx)
 		if left != 0 && (time.Now().After(end) || wait(ctx, 500*ms1) != nil) {
 			r.violation(chaos.Leak, "cluster", "%d sessions are left after all clients have disconnected", left)
 			break
@@ -142,10 +141,8 @@ func (r *run) closeAll(ctx context.Context) {
 	if errs != nil {
 		r.violation(chaos.Leak, "cluster", "%v", errs)
 	}
-	r.eventually(ctx, "backends are left after all nodes have closed",
-		func(ctx context.Context) bool { return r.backends(ctx, "true") == 0 })
-}
-
-func (r *run) backends(ctx context.Context, condition string) int {
-	return r.database().Count(ctx, "SELECT count(*) FROM pg_stat_activity WHERE "+ours+" AND ("+condition+")", -1)
+	r.eventually(ctx, "connections are left after all nodes have closed", func(ctx context.Context) bool {
+		_, _, all := r.server.connections(ctx)
+		return all == 0
+	})
 }

@@ -2,7 +2,7 @@
 // package chaos. With -logged, the cluster has three Go nodes with a log, and official clients; see package logged. The
 // exit status is 1 if a promise was broken.
 //
-//	make chaos [CHAOS=10m] [SEED=7] [LOG=1]
+//	make chaos [CHAOS=10m] [SEED=7] [LOG=1 [ENGINE=redis]]
 package main
 
 import (
@@ -33,8 +33,12 @@ func main() {
 	seed := flag.Uint64("seed", 0, "seed of the random faults; 0: choose one")
 	rate := flag.Int("rate", 0, "messages per second of each of the two streams of a Go node; with -logged, events "+
 		"per second of all nodes and clients together; 0: 60, with -logged 2000")
-	only := flag.String("only", "", "inject only these kinds of faults, separated by commas: "+strings.Join(
-		chaos.Kinds(), ", ")+"; with -logged: "+strings.Join(logged.Kinds(), ", "))
+	engine := flag.String("engine", "postgres", "with -logged: what keeps the messages, postgres or redis")
+	help := "inject only these kinds of faults, separated by commas: " + strings.Join(chaos.Kinds(), ", ")
+	for _, e := range logged.Engines {
+		help += "; with -logged -engine " + e.Name + ": " + strings.Join(e.Kinds(), ", ")
+	}
+	only := flag.String("only", "", help)
 	secret := flag.String("secret", "", "secret of at least 16 bytes that the nodes sign their messages with; the "+
 		"cluster then has no Node.js node")
 	out := flag.String("out", "", "write what is printed to this file too")
@@ -42,9 +46,15 @@ func main() {
 	flag.Parse()
 	o := options{length: *length, seed: *seed, rate: *rate, secret: *secret, out: *out, events: *events,
 		logged: *withLog}
+	i := slices.IndexFunc(logged.Engines, func(e logged.Engine) bool { return e.Name == *engine })
+	if i < 0 || i > 0 && !*withLog {
+		fmt.Fprintln(os.Stderr, "chaos: -engine is postgres, or with -logged also redis")
+		os.Exit(2)
+	}
+	o.engine = logged.Engines[i]
 	known := chaos.Kinds()
 	if *withLog {
-		known = logged.Kinds()
+		known = o.engine.Kinds()
 	}
 	if *only != "" {
 		o.kinds = strings.Split(*only, ",")
@@ -72,6 +82,7 @@ type options struct {
 	rate                int
 	secret, out, events string
 	logged              bool
+	engine              logged.Engine // of a cluster with a log
 }
 
 // run makes the run. It reports whether no promise was broken.
@@ -128,7 +139,7 @@ func (o options) injectLogged(ctx context.Context, out, events io.Writer) (*logg
 		return nil, errors.New("the official clients are missing: set " + nodejs.EnvModules)
 	}
 	length := cmp.Or(o.length, 10*time.Minute)
-	plan := logged.NewPlan(o.seed, length, o.kinds...)
+	plan := o.engine.NewPlan(o.seed, length, o.kinds...)
 	fmt.Fprintf(out, "seed %d, %v, %d faults:\n%s\n", o.seed, length, len(plan.Steps), plan)
 	return logged.Run(ctx, logged.Options{Plan: plan, Length: length, Rate: cmp.Or(o.rate, 2000), Modules: modules,
 		Log: out, Events: events})

@@ -161,6 +161,7 @@ async function start(config, hooks) {
         if (ack) clients.answer(spec.ack || { mode: "echo" }, ack, args);
       });
     },
+    url: () => `http://127.0.0.1:${server.address().port}`,
     serverCount: (spec) => namespace(spec.nsp).adapter.serverCount(),
     awaitServerCount: counted,
     peers: (spec) => [...namespace(spec.nsp).adapter.nodesMap.keys()],
