@@ -140,7 +140,7 @@ func ExampleTarget_Timeout() {
 	a.Add(&reader{id: "ann"})
 	b.Add(&reader{id: "bob", asleep: true})
 
-	answers, err := a.Timeout(200*time.Millisecond).EmitWithAck(ctx, "ready?")
+	answers, err := a.Timeout(time.Second).EmitWithAck(ctx, "ready?")
 	fmt.Println(answers, errors.Is(err, backplane.ErrTimeout))
 	// Output: ["ann"] true
 }

@@ -128,7 +128,7 @@ func TestMissingAnswersOfCountedNodes(t *testing.T) {
 			newStranger(t, hub, answers...)
 			newStranger(t, hub)
 			ns := join(t, listened(t, hub), "/", nil)
-			found, err := ns.Timeout(200 * time.Millisecond).FetchSockets(t.Context())
+			found, err := ns.Timeout(time.Second).FetchSockets(t.Context())
 			var partial *core.PartialError
 			require.ErrorAs(t, err, &partial)
 			assert.Equal(t, []string{"unknown node"}, partial.Missing)
@@ -138,7 +138,7 @@ func TestMissingAnswersOfCountedNodes(t *testing.T) {
 	hub := memory.NewHub()
 	newStranger(t, hub, countOf("", 2), ackOf(""))
 	ns := join(t, listened(t, hub), "/", nil)
-	values, err := ns.Timeout(200*time.Millisecond).EmitWithAck(t.Context(), "ask")
+	values, err := ns.Timeout(time.Second).EmitWithAck(t.Context(), "ask")
 	var partial *core.PartialError
 	require.ErrorAs(t, err, &partial)
 	assert.Equal(t, 1, partial.Clients)

@@ -121,7 +121,7 @@ func TestEmitWithAck(t *testing.T) {
 		assert.Equal(t, "bytes", string(got))
 	})
 	t.Run("EndsAtItsTimeout", func(t *testing.T) {
-		_, err := s.Timeout(time.Millisecond).EmitWithAck(t.Context(), "silence")
+		_, err := s.Timeout(time.Second).EmitWithAck(t.Context(), "silence") // enough to send it
 		require.ErrorIs(t, err, backplane.ErrTimeout)
 		p.next()
 	})

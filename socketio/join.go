@@ -114,14 +114,15 @@ func (s *Socket) join() bool {
 	if ok {
 		missed, ok = s.parts(events)
 	}
+	if ok {
+		s.client.Joined()
+		s.env.auditClient(s.client, AuditEvent{Kind: AuditConnect, Namespace: s.name, SID: s.id})
+		ok = s.greet(hello, missed, upTo)
+	}
 	if !ok {
 		s.dropSession()
 		s.leaveNamespace(nil)
 		s.client.Close(engineio.ForcedClose) // the client comes back as a new one
-		return false
 	}
-	s.client.Joined()
-	s.env.auditClient(s.client, AuditEvent{Kind: AuditConnect, Namespace: s.name, SID: s.id})
-	s.greet(hello, missed, upTo)
-	return true
+	return ok
 }

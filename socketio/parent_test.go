@@ -76,7 +76,7 @@ func TestParentNamespaceTargetsItsChildren(t *testing.T) {
 	require.NoError(t, parent.In("banned").SocketsLeave(ctx, "x"))
 	assert.NotContains(t, sockets["/room-2"].Rooms(), "x")
 
-	_, err = parent.Local().Timeout(time.Millisecond).EmitWithAck(ctx, "asked")
+	_, err = parent.Local().Timeout(time.Second).EmitWithAck(ctx, "asked") // enough to send it
 	require.ErrorIs(t, err, backplane.ErrTimeout)
 	for range 2 {
 		assert.Contains(t, p.next(), `["asked"]`)

@@ -72,7 +72,7 @@ func (s *Socket) deliverStamped(f *wsframe.Frame, args backplane.Args, o enginei
 	switch {
 	case own.suspended: // the event is among those that the client misses
 		return
-	case own.ahead.IsZero() || own.ahead.Epoch != at.position.Epoch || own.ahead.Before(at.position):
+	case !includes(own.ahead, at.position):
 	case at.kept: // the client has it
 		return
 	case at.position.Before(own.ahead):

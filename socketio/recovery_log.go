@@ -94,6 +94,7 @@ func (l *recoveryLog) continues(after backplane.Position, complete bool) {
 		switch own := s.session; {
 		case !own.registered:
 		case !complete:
+			own.incomplete = true
 			delete(l.owners, pid)
 			l.cluster.remove(own)
 		case own.began.IsZero(): // it has received everything since then

@@ -29,16 +29,17 @@ type session struct {
 	movedAt    time.Time // when it has
 	successor  *Socket   // nil: none yet
 	// rooms joined (true) or left since the session has moved away, until there is a successor
-	lateRooms map[string]bool
-	missed    *missed            // of a client that was restored, until the socket is in the registry
-	ahead     backplane.Position // the client has all events up to it, also those that this node has not got yet
-	began     backplane.Position // see sessionState
-	replayed  bool
-	sent      backplane.Position
-	changed   backplane.Position // up to which changes the rooms have had when the session began here
-	held      bool               // the session was taken over, and was not stored since
-	stored    backplane.Position // the position at which it was last stored
-	storedAt  time.Time          // and when
+	lateRooms  map[string]bool
+	missed     *missed            // of a client that was restored, until the socket is in the registry
+	ahead      backplane.Position // the client has all events up to it, also those that this node has not got yet
+	began      backplane.Position // see sessionState
+	replayed   bool
+	sent       backplane.Position
+	changed    backplane.Position // up to which changes the rooms have had when the session began here
+	held       bool               // the session was taken over, and was not stored since
+	incomplete bool               // a new epoch of the log has begun without events that the client should have got
+	stored     backplane.Position // the position at which it was last stored
+	storedAt   time.Time          // and when
 }
 
 // suspend returns the session of a socket that does not own it any more, or nil if it was not set up. From then on no

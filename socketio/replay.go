@@ -49,10 +49,10 @@ func (m *missed) collect(stream *retention.Stream[*keptEntry], fits func(rooms, 
 		k := e.Payload
 		switch {
 		case k.kind == codec.Broadcast:
-			if m.after.Before(k.position) && !fault.Reserved(k.args.Event()) {
+			if !includes(m.after, k.position) && !fault.Reserved(k.args.Event()) {
 				m.events = append(m.events, k)
 			}
-		case !m.changed.Before(k.position):
+		case includes(m.changed, k.position):
 		case k.kind == codec.SocketsLeave:
 			m.rooms = without(m.rooms, k.rooms)
 			for _, room := range k.rooms {
@@ -165,24 +165,41 @@ func (s *Socket) enter(rooms []string) (events []*keptEntry, upTo backplane.Posi
 
 // greet sends hello, the packet that says that the client is connected, and then the backlog. Missed events are
 // sent before hello, in the same frame, as with Node.js: official clients keep the events that arrive before hello
-// and pass them to the application before their "connect" event. The client has the events up to a position.
-func (s *Socket) greet(hello []byte, missed []wsframe.Part, upTo backplane.Position) {
+// and pass them to the application before their "connect" event. The client has the events up to a position. It returns
+// false, and sends nothing, if the client would be told that it was recovered although more is missing since then.
+func (s *Socket) greet(hello []byte, missed []wsframe.Part, upTo backplane.Position) bool {
 	frame := wsframe.NewTextFrame(hello)
 	if len(missed) > 0 {
 		frame = wsframe.NewFrame(append(missed, wsframe.Part{Data: hello[encoder:]})...)
 	}
-	if !s.client.Send(frame, engineio.SendOptions{}) && len(missed) > 0 {
-		s.roster.log.mu.Lock()
-		s.session.replayed = false // the connection has ended, so the client has got none of them
-		s.roster.log.mu.Unlock()
+	if !s.sendHello(frame, len(missed) > 0) {
+		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.backlog {
-		if e.position.IsZero() || upTo.IsZero() || upTo.Before(e.position) {
+		if !includes(upTo, e.position) {
 			s.client.Send(e.frame, e.options)
 		}
 	}
 	s.backlog = nil
 	s.state.CompareAndSwap(client.Registered, client.Connected)
+	return true
+}
+
+// sendHello sends the frame with which a client is connected, unless the client would be recovered untruly.
+func (s *Socket) sendHello(frame *wsframe.Frame, missed bool) bool {
+	if s.session == nil || s.session.restored == nil {
+		s.client.Send(frame, engineio.SendOptions{})
+		return true
+	}
+	s.roster.log.mu.Lock()
+	defer s.roster.log.mu.Unlock()
+	if s.session.incomplete {
+		return false
+	}
+	if !s.client.Send(frame, engineio.SendOptions{}) && missed {
+		s.session.replayed = false // the connection has ended, so the client has got none of them
+	}
+	return true
 }

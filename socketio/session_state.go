@@ -40,6 +40,9 @@ func (s *sessionState) resumesAfter(received backplane.Position) (from backplane
 	return later(later(s.began, received), s.until), true
 }
 
+// includes reports whether everything up to a position includes what is at p. It does not if p is of another epoch.
+func includes(upTo, p backplane.Position) bool { return p == upTo && !p.IsZero() || p.Before(upTo) }
+
 // later returns the later one of two positions of the same log, either of which may be zero.
 func later(a, b backplane.Position) backplane.Position {
 	if a.IsZero() || a.Before(b) {
