@@ -33,6 +33,8 @@ package natsdriver
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -54,19 +56,32 @@ type Config struct {
 	// to subscribe. Characters that a subject must not have are written as %20 and the like. Default: "backplane".
 	Prefix string
 	// MaxPayload is the size of the largest payload in bytes. It must not exceed the max_payload of the servers.
-	// Default: 1 MiB, which is the default of max_payload, too.
+	// The log needs 4 KiB more. Default: 1 MiB less 4 KiB; the default of max_payload is 1 MiB.
 	MaxPayload int
 	// CheckInterval is the time after which a session asks its server again whether it is still there. If ten questions
 	// in a row have no answer, the session ends with broker.ErrSilent. Default: 1 second.
 	CheckInterval time.Duration
+
+	// Stream is the name of the stream of the log. Each prefix needs its own. It must have no dots, slashes, spaces and
+	// wildcards. Default: that of Prefix with "_log" after it: "backplane_log".
+	Stream string
+	// Replicas is the number of servers that keep the stream, when PrepareLog creates it. PrepareLog fails if the
+	// stream exists with another number. Default: 3 in a NATS cluster, which needs three servers with JetStream, and 1
+	// on a single server. An existing stream is taken as it is then.
+	Replicas int
 }
 
 // Driver is the bus of one cluster, on NATS. It is safe for concurrent use. Create it with New or NewWithConfig.
 type Driver struct {
 	config    Config
 	prefix    string // of all subjects, with the dot at its end
+	logPrefix string // of the subjects of the log, with the dot at its end
 	sessions  *server.Servers
 	publisher *broker.Publisher
+	appender  *broker.Publisher // for Append
+	readers   *broker.Pool      // for all that JetStream answers
+	head      head
+	ages      ages
 }
 
 // New returns a driver with the default options. servers is a URL such as nats://user:password@host:4222, or several
@@ -82,12 +97,16 @@ func NewWithConfig(config Config, servers string, options ...nats.Option) *Drive
 		config.Prefix = "backplane"
 	}
 	if config.MaxPayload <= 0 {
-		config.MaxPayload = 1 << 20
+		config.MaxPayload = 1<<20 - logRoom
 	}
 	if config.CheckInterval <= 0 {
 		config.CheckInterval = time.Second
 	}
 	d := &Driver{config: config, prefix: encodePrefix(config.Prefix)}
+	d.logPrefix = d.prefix + "%log."
+	if config.Stream == "" {
+		d.config.Stream = strings.NewReplacer(".", "_", "/", "_").Replace(d.prefix) + "log"
+	}
 	d.sessions = d.connectTo(servers, options)
 	d.publishTo(d.sessions)
 	return d
@@ -100,6 +119,9 @@ func (d *Driver) publishTo(servers *server.Servers) {
 		return nil
 	}
 	d.publisher = broker.NewPublisher(dialer)
+	appends, asks := servers.Dialer(), servers.Dialer()
+	appends.Hello, asks.Hello = server.Asking(true), server.Asking(false)
+	d.appender, d.readers = broker.NewPublisher(appends), broker.NewPool(asks, maxReaders)
 }
 
 func (d *Driver) connectTo(servers string, options []nats.Option) *server.Servers {
@@ -113,4 +135,6 @@ func (d *Driver) Limits() transport.Limits { return transport.Limits{Payload: d.
 
 // Close implements transport.Closer: it closes the connection that publishes, and its witnesses. Sessions continue
 // until they are closed.
-func (d *Driver) Close(ctx context.Context) error { return d.publisher.Close(ctx) }
+func (d *Driver) Close(ctx context.Context) error {
+	return errors.Join(d.publisher.Close(ctx), d.appender.Close(ctx), d.readers.Close(ctx))
+}

@@ -7,5 +7,6 @@
 //   - link.go: a connection
 //   - witnesses.go: connections to the other servers of a cluster, which prove what they know
 //   - witness.go: one of them
+//   - ask.go: questions, and answers that other servers have heard, too
 //   - errors.go: what went wrong
 package server

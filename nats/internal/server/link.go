@@ -30,6 +30,7 @@ type Link struct {
 	at        address
 	servers   *Servers
 	witnesses *witnesses // nil for a witness
+	asker     *asker     // nil unless Asking was called
 
 	writing sync.Mutex // held while a PING is written, so that pings has the order of the connection
 
@@ -80,10 +81,17 @@ func (l *Link) Err() error {
 // Ended implements broker.Ender.
 func (l *Link) Ended() bool { return l.Err() != nil }
 
-// Run reads until the connection breaks, and returns why. message gets the id of the subscription and the payload,
-// which belongs to it. problem gets each -ERR, and ErrLameDuck; if it returns an error, Run ends with that. It may be
-// nil.
-func (l *Link) Run(message func(id int, payload []byte), problem func(error) error) error {
+// Message is what a server sends for a subscription. Its slices belong to whoever gets it.
+type Message struct {
+	ID      int    // of the subscription
+	Subject string // only of answers
+	Header  []byte // with the line NATS/1.0, and an empty line at the end; nil if there is none
+	Payload []byte
+}
+
+// Run reads until the connection breaks, and returns why. message gets each message. problem gets each -ERR, and
+// ErrLameDuck; if it returns an error, Run ends with that. It may be nil.
+func (l *Link) Run(message func(m Message), problem func(error) error) error {
 	err := l.read(message, problem)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -95,7 +103,7 @@ func (l *Link) Run(message func(id int, payload []byte), problem func(error) err
 	return err
 }
 
-func (l *Link) read(message func(id int, payload []byte), problem func(error) error) error {
+func (l *Link) read(message func(m Message), problem func(error) error) error {
 	for {
 		line, err := readLine(l.in)
 		if err != nil {
@@ -103,12 +111,12 @@ func (l *Link) read(message func(id int, payload []byte), problem func(error) er
 		}
 		word, rest, _ := bytes.Cut(line, space)
 		switch string(word) {
-		case "MSG":
-			id, payload, err := l.readMessage(rest)
+		case "MSG", "HMSG":
+			m, err := l.readMessage(rest, len(word) == len("HMSG"))
 			if err != nil {
 				return err
 			}
-			message(id, payload)
+			message(m)
 		default:
 			if err := l.handle(word, rest, problem); err != nil {
 				return err
@@ -117,25 +125,37 @@ func (l *Link) read(message func(id int, payload []byte), problem func(error) er
 	}
 }
 
-// readMessage reads the rest of "MSG <subject> <id> [reply-to] <size>", and the payload.
-func (l *Link) readMessage(rest []byte) (id int, payload []byte, err error) {
+// readMessage reads the rest of "MSG <subject> <id> [reply-to] <size>", and the payload. An HMSG has the size of the
+// header before that of both.
+func (l *Link) readMessage(rest []byte, headed bool) (m Message, err error) {
 	words := bytes.Fields(rest)
-	if len(words) < 3 {
-		return 0, nil, malformed(rest)
+	header := 0
+	if headed && len(words) >= 4 {
+		header, err = strconv.Atoi(string(words[len(words)-2]))
 	}
-	id, err = strconv.Atoi(string(words[1]))
+	if len(words) < 3 || err != nil {
+		return m, malformed(rest)
+	}
+	m.ID, err = strconv.Atoi(string(words[1]))
 	size, sizeErr := strconv.Atoi(string(words[len(words)-1]))
-	if err != nil || sizeErr != nil || size < 0 || size > maxMessage {
-		return 0, nil, malformed(rest)
+	if err != nil || sizeErr != nil || header < 0 || size < header || size > maxMessage {
+		return m, malformed(rest)
 	}
-	payload = make([]byte, size)
-	if _, err := io.ReadFull(l.in, payload); err != nil {
-		return 0, nil, disconnected(err)
+	if m.ID == answers {
+		m.Subject = string(words[0])
+	}
+	all := make([]byte, size)
+	if _, err := io.ReadFull(l.in, all); err != nil {
+		return m, disconnected(err)
 	}
 	if _, err := l.in.Discard(2); err != nil {
-		return 0, nil, disconnected(err)
+		return m, disconnected(err)
 	}
-	return id, payload, nil
+	if headed {
+		m.Header = all[:header:header]
+	}
+	m.Payload = all[header:]
+	return m, nil
 }
 
 func malformed(line []byte) error { return fmt.Errorf("natsdriver: malformed line %.80q", line) }
@@ -207,12 +227,12 @@ func (l *Link) serverID() string {
 // NewSession returns a session of the connection, with the rest of its configuration. message and problem are those of
 // Run.
 func (l *Link) NewSession(
-	config broker.Config, message func(s *broker.Session, id int, payload []byte), problem func(error) error,
+	config broker.Config, message func(s *broker.Session, m Message), problem func(error) error,
 ) *broker.Session {
 	var session atomic.Pointer[broker.Session]
 	config.Read = func(s *broker.Session) error {
 		session.Store(s)
-		return l.Run(func(id int, payload []byte) { message(s, id, payload) }, problem)
+		return l.Run(func(m Message) { message(s, m) }, problem)
 	}
 	config.Probe = func(context.Context) error {
 		if s := session.Load(); s != nil {
@@ -266,14 +286,44 @@ func (l *Link) RoundTrip(ctx context.Context, b []byte) ([]error, error) {
 // everything that it had to tell them before. It returns each -ERR that the server has sent. If the error wraps
 // transport.ErrNotSent, nothing was written.
 func (l *Link) Confirm(ctx context.Context, b []byte) ([]error, error) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := l.whileOpen(ctx)
 	defer cancel()
-	defer context.AfterFunc(l.ended, cancel)()
 	errs, err := l.witnesses.confirm(ctx, b)
-	if err != nil {
-		if end := l.Err(); end != nil && errors.Is(err, context.Canceled) && l.ended.Err() != nil {
-			err = end
-		}
+	return errs, l.cause(err)
+}
+
+// whileOpen returns a context that also ends with the connection.
+func (l *Link) whileOpen(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(l.ended, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// cause returns err, or why the connection has ended if err is that of the context of whileOpen.
+func (l *Link) cause(err error) error {
+	if end := l.Err(); end != nil && errors.Is(err, context.Canceled) && l.ended.Err() != nil {
+		return end
 	}
-	return errs, err
+	return err
+}
+
+// Version returns the version of the server, such as "2.11.0".
+func (l *Link) Version() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.info.Version
+}
+
+// Clustered reports whether the server is one of a cluster.
+func (l *Link) Clustered() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.info.Cluster != ""
+}
+
+// MaxPayload returns the max_payload of the server.
+func (l *Link) MaxPayload() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.info.MaxPayload
 }
