@@ -108,8 +108,10 @@ func (d *Driver) examine(ctx context.Context) (string, error) {
 	defer d.head.preparing.Unlock()
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		epoch, err := d.examineOnce(ctx)
-		if epoch != "" || err != nil {
+		if epoch != "" && err == nil {
 			d.head.begin(epoch)
+		}
+		if epoch != "" || err != nil && code(err) != codeNotReady {
 			return epoch, err
 		}
 		timer := time.NewTimer(wait) // another node is changing the stream
@@ -117,6 +119,9 @@ func (d *Driver) examine(ctx context.Context) (string, error) {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
+			if err != nil {
+				return "", fmt.Errorf("%w: %w", ctx.Err(), err)
+			}
 			return "", ctx.Err()
 		}
 	}
@@ -124,6 +129,7 @@ func (d *Driver) examine(ctx context.Context) (string, error) {
 
 // examineOnce returns the epoch, or "" if it has to be called again.
 func (d *Driver) examineOnce(ctx context.Context) (epoch string, err error) {
+	known, newest := d.head.known() // before the stream is asked: it grows meanwhile
 	found, err := d.streamInfo(ctx, d.config.Stream, "")
 	switch {
 	case errors.Is(err, errNobody), code(err) == codeNotForAccount, code(err) == codeNotEnabled:
@@ -145,7 +151,6 @@ func (d *Driver) examineOnce(ctx context.Context) (epoch string, err error) {
 	if err != nil {
 		return "", err
 	}
-	known, newest := d.head.known()
 	switch {
 	case !begun && found.State.Last == from:
 		return "", d.writeState(ctx, epoch, logState{Last: from}, 0)

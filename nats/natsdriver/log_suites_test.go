@@ -3,6 +3,10 @@ package natsdriver_test
 import (
 	"testing"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
 	"github.com/backplane-go/backplane/conformance"
 	"github.com/backplane-go/backplane/conformance/proxy"
 	"github.com/backplane-go/backplane/nats/internal/natstest"
@@ -10,13 +14,45 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
+// jetStream returns JetStream by another client.
+func jetStream(tb testing.TB, url string) jetstream.JetStream {
+	tb.Helper()
+	nc, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
+	require.NoError(tb, err)
+	ended := make(chan struct{})
+	nc.SetClosedHandler(func(*nats.Conn) { close(ended) })
+	tb.Cleanup(func() { nc.Close(); <-ended })
+	js, err := jetstream.New(nc)
+	require.NoError(tb, err)
+	return js
+}
+
+// change changes the configuration of a stream.
+func change(tb testing.TB, js jetstream.JetStream, stream string, f func(c *jetstream.StreamConfig)) {
+	tb.Helper()
+	s, err := js.Stream(bounded(tb), stream)
+	require.NoError(tb, err)
+	config := s.CachedInfo().Config
+	f(&config)
+	_, err = js.UpdateStream(bounded(tb), config)
+	require.NoError(tb, err)
+}
+
 // logHarness is that of a single server of its own, which it crashes.
 func logHarness(tb testing.TB, config natsdriver.Config) conformance.LogHarness {
-	s := natstest.New(tb, natstest.JetStream(tb))
+	s := natstest.Start(tb)
 	p := proxy.Start(tb, s.Address())
+	js := jetStream(tb, s.URL())
+	config.Stream = "log"
 	return conformance.LogHarness{
 		NewLog: func(tb testing.TB) transport.Log {
 			return closed(tb, natsdriver.NewWithConfig(config, p.Address()))
+		},
+		NewEpoch: func(tb testing.TB, _ transport.Log) { require.NoError(tb, js.DeleteStream(bounded(tb), "log")) },
+		Crash:    func(tb testing.TB, _ transport.Log) { s.Kill(tb); s.Up(tb) },
+		Unwritable: func(tb testing.TB, _ transport.Log) (repair func()) {
+			change(tb, js, "log", func(c *jetstream.StreamConfig) { c.MaxMsgSize = 1 })
+			return func() { change(tb, js, "log", func(c *jetstream.StreamConfig) { c.MaxMsgSize = -1 }) }
 		},
 		NoServer: func(tb testing.TB) transport.Log {
 			return closed(tb, natsdriver.NewWithConfig(config, "127.0.0.1:1"))
@@ -26,3 +62,21 @@ func logHarness(tb testing.TB, config natsdriver.Config) conformance.LogHarness 
 }
 
 func TestLogConformance(t *testing.T) { conformance.Log(t, logHarness(t, clusterConfig)) }
+
+func TestLogConformanceWithOptions(t *testing.T) {
+	conformance.Log(t, logHarness(t, natsdriver.Config{Prefix: "$a..*.> \n\xff", MaxPayload: 1000}))
+}
+
+// TestAppendConformance shows that kept messages are delivered as others are.
+func TestAppendConformance(t *testing.T) {
+	s := natstest.Start(t)
+	h := harnessAt(t, s.Address(), natsdriver.Config{})
+	newBus, noServer := h.NewBus, h.NoServer
+	appending := func(newBus func(testing.TB) transport.Bus) func(testing.TB) transport.Bus {
+		return func(tb testing.TB) transport.Bus {
+			return conformance.AppendingBus(newBus(tb).(transport.Log))
+		}
+	}
+	h.NewBus, h.NoServer = appending(newBus), appending(noServer)
+	conformance.Bus(t, h)
+}

@@ -65,6 +65,7 @@ func (d *Driver) TrimLog(ctx context.Context, keep transport.Retention) error {
 		return err
 	}
 	for range trimSteps {
+		_, newest := d.head.known() // before the stream is asked: it grows meanwhile
 		answers, err := d.query(ctx, question(streamAPI+"INFO."+d.config.Stream, nil),
 			lastOf(d.config.Stream, d.stateSubject(epoch)))
 		if err != nil {
@@ -74,7 +75,6 @@ func (d *Driver) TrimLog(ctx context.Context, keep transport.Retention) error {
 		var said logState
 		at, begun, err := decodeStored(answers[1])
 		err = errors.Join(decode(answers[0], &stream), err)
-		_, newest := d.head.known()
 		if code(err) == codeNoStream || err == nil && (!begun || newest > stream.State.Last) {
 			_, err := d.examine(ctx)
 			return err
@@ -170,40 +170,46 @@ func (d *Driver) InspectLog(ctx context.Context, prefix string) (all transport.L
 		if !known || !strings.HasPrefix(channel, prefix) {
 			continue
 		}
-		c, oldest, err := d.inspect(ctx, channel)
+		c, err := d.inspect(ctx, channel)
 		if err != nil {
 			return all, err
-		}
-		if !oldest.IsZero() && (all.Oldest.IsZero() || oldest.Before(all.Oldest)) {
-			all.Oldest = oldest
 		}
 		all.Channels = append(all.Channels, c)
 	}
 	slices.SortFunc(all.Channels, func(a, b transport.ChannelInfo) int {
 		return strings.Compare(a.Channel, b.Channel)
 	})
-	return all, nil
+	all.Oldest, err = d.oldest(ctx, h)
+	return all, err
 }
 
-// inspect describes the log of a channel, and returns when its oldest message was kept.
-func (d *Driver) inspect(ctx context.Context, channel string) (c transport.ChannelInfo, oldest time.Time, err error) {
+// oldest returns when the oldest message that is not trimmed was kept.
+func (d *Driver) oldest(ctx context.Context, h logHead) (at time.Time, err error) {
+	entries, err := d.direct(ctx, directRequest{Sequence: h.trimmed + 1, Next: d.logSubjects(h.epoch), Batch: 2})
+	for i := range entries {
+		if entries[i].subject != d.stateSubject(h.epoch) {
+			return time.Parse(time.RFC3339Nano, entries[i].Field("Nats-Time-Stamp"))
+		}
+	}
+	return at, explainNobody(err)
+}
+
+// inspect describes the log of a channel.
+func (d *Driver) inspect(ctx context.Context, channel string) (c transport.ChannelInfo, err error) {
 	c.Channel = channel
 	if c.Bounds, err = d.Bounds(ctx, channel); err != nil {
-		return c, oldest, err
+		return c, err
 	}
 	subject := d.entrySubject(c.Bounds.Epoch, channel)
 	for next := c.Bounds.Trimmed.Major + 1; next <= c.Bounds.Newest.Major; {
 		entries, err := d.direct(ctx, directRequest{Sequence: next, Next: subject, Batch: 1024, MaxBytes: 8 << 20})
 		if err != nil || len(entries) == 0 {
-			return c, oldest, explainNobody(err)
+			return c, explainNobody(err)
 		}
 		for i := range entries {
 			records, err := decodeEntry(channel, c.Bounds.Epoch, entries[i].sequence, 0, &entries[i].Message)
 			if err != nil {
-				return c, oldest, err
-			}
-			if oldest.IsZero() {
-				oldest, _ = time.Parse(time.RFC3339Nano, entries[i].Field("Nats-Time-Stamp"))
+				return c, err
 			}
 			for _, r := range records {
 				if r.Keep {
@@ -213,7 +219,7 @@ func (d *Driver) inspect(ctx context.Context, channel string) (c transport.Chann
 			next = entries[i].sequence + 1
 		}
 	}
-	return c, oldest, nil
+	return c, nil
 }
 
 // untoken is the opposite of token. known is false if the text was too long, or if there was none.
