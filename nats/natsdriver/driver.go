@@ -73,15 +73,17 @@ type Config struct {
 
 // Driver is the bus of one cluster, on NATS. It is safe for concurrent use. Create it with New or NewWithConfig.
 type Driver struct {
-	config    Config
-	prefix    string // of all subjects, with the dot at its end
-	logPrefix string // of the subjects of the log, with the dot at its end
-	sessions  *server.Servers
-	publisher *broker.Publisher
-	appender  *broker.Publisher // for Append
-	readers   *broker.Pool      // for all that JetStream answers
-	head      head
-	ages      ages
+	config         Config
+	prefix         string // of all subjects, with the dot at its end
+	sessionsPrefix string // of the subjects of sessions, with the dot at its end
+	sessionsStream string
+	logPrefix      string // of the subjects of the log, with the dot at its end
+	sessions       *server.Servers
+	publisher      *broker.Publisher
+	appender       *broker.Publisher // for Append
+	readers        *broker.Pool      // for all that JetStream answers
+	head           head
+	ages           ages
 }
 
 // New returns a driver with the default options. servers is a URL such as nats://user:password@host:4222, or several
@@ -104,8 +106,10 @@ func NewWithConfig(config Config, servers string, options ...nats.Option) *Drive
 	}
 	d := &Driver{config: config, prefix: encodePrefix(config.Prefix)}
 	d.logPrefix = d.prefix + "%log."
+	name := strings.NewReplacer(".", "_", "/", "_").Replace(d.prefix) // no stream may have these
+	d.sessionsPrefix, d.sessionsStream = d.prefix+"%sessions.", name+"sessions"
 	if config.Stream == "" {
-		d.config.Stream = strings.NewReplacer(".", "_", "/", "_").Replace(d.prefix) + "log"
+		d.config.Stream = name + "log"
 	}
 	d.sessions = d.connectTo(servers, options)
 	d.publishTo(d.sessions)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/backplane-go/backplane/nats/internal/server"
 	"github.com/backplane-go/backplane/transport"
@@ -105,9 +106,20 @@ type found struct {
 	pending  int // how many follow
 }
 
-// direct asks a replica for messages.
+// time is when the message was stored.
+func (f *found) time() time.Time {
+	at, _ := time.Parse(time.RFC3339Nano, f.Field("Nats-Time-Stamp")) // the server has written it
+	return at
+}
+
+// direct asks a replica of the log for messages.
 func (d *Driver) direct(ctx context.Context, request directRequest) (all []found, err error) {
-	q := question(directAPI+d.config.Stream, request)
+	return d.directIn(ctx, d.config.Stream, request)
+}
+
+// directIn asks a replica of a stream for messages.
+func (d *Driver) directIn(ctx context.Context, stream string, request directRequest) (all []found, err error) {
+	q := question(directAPI+stream, request)
 	q.Many = true
 	answers, err := d.query(ctx, q)
 	if err != nil {

@@ -160,21 +160,27 @@ func (d *Driver) examineOnce(ctx context.Context) (epoch string, err error) {
 	return epoch, nil
 }
 
+// replicas returns how many replicas a new stream has.
+func (d *Driver) replicas(ctx context.Context) (n int, err error) {
+	if d.config.Replicas != 0 {
+		return d.config.Replicas, nil
+	}
+	err = d.with(ctx, func(l *server.Link) error {
+		if n = 1; l.Clustered() {
+			n = 3
+		}
+		return nil
+	})
+	return n, err
+}
+
 // createStream creates the stream.
 func (d *Driver) createStream(ctx context.Context) error {
-	replicas := d.config.Replicas
-	if replicas == 0 {
-		replicas = 1
-		if err := d.with(ctx, func(l *server.Link) error {
-			if l.Clustered() {
-				replicas = 3
-			}
-			return nil
-		}); err != nil {
-			return err
-		}
+	replicas, err := d.replicas(ctx)
+	if err != nil {
+		return err
 	}
-	err := d.call(ctx, streamAPI+"CREATE."+d.config.Stream, d.streamConfig(rand.Text(), replicas), nil)
+	err = d.call(ctx, streamAPI+"CREATE."+d.config.Stream, d.streamConfig(rand.Text(), replicas), nil)
 	switch {
 	case err == nil, code(err) == codeNameInUse: // another node was faster
 		return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/backplane-go/backplane/conformance/proxy"
 	"github.com/backplane-go/backplane/nats/internal/natstest"
 	"github.com/backplane-go/backplane/nats/natsdriver"
+	"github.com/backplane-go/backplane/storage"
 	"github.com/backplane-go/backplane/transport"
 )
 
@@ -79,4 +80,12 @@ func TestAppendConformance(t *testing.T) {
 	}
 	h.NewBus, h.NoServer = appending(newBus), appending(noServer)
 	conformance.Bus(t, h)
+}
+
+func TestSessionsConformance(t *testing.T) {
+	p := proxy.Start(t, natstest.Start(t).Address())
+	conformance.Sessions(t, conformance.SessionsHarness{
+		NewSessions: func(tb testing.TB) storage.Sessions { return closed(tb, natsdriver.New(p.Address())) },
+		Stall:       func(testing.TB, storage.Sessions) (resume func()) { return proxy.Stall(p) },
+	})
 }

@@ -188,7 +188,7 @@ func (d *Driver) oldest(ctx context.Context, h logHead) (at time.Time, err error
 	entries, err := d.direct(ctx, directRequest{Sequence: h.trimmed + 1, Next: d.logSubjects(h.epoch), Batch: 2})
 	for i := range entries {
 		if entries[i].subject != d.stateSubject(h.epoch) {
-			return time.Parse(time.RFC3339Nano, entries[i].Field("Nats-Time-Stamp"))
+			return entries[i].time(), nil
 		}
 	}
 	return at, explainNobody(err)
