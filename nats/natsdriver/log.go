@@ -77,8 +77,10 @@ type acknowledgement struct {
 func (d *Driver) appendEntry(ctx context.Context, e entry) error {
 	header, payload := e.encode(rand.Text())
 	perhaps := error(nil) // why it may be stored already
+	examine := d.currentEpoch
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		epoch, err := d.currentEpoch(ctx)
+		epoch, err := examine(ctx)
+		examine = d.currentEpoch
 		if err == nil {
 			var ack acknowledgement
 			ack, err = d.store(ctx, epoch, e.channel, header, payload)
@@ -88,7 +90,7 @@ func (d *Driver) appendEntry(ctx context.Context, e entry) error {
 				return d.announce(ctx, ack, epoch, e.channel)
 			}
 			if errors.Is(err, errNobody) {
-				d.head.forget(epoch)
+				examine = d.examine
 			}
 		} else {
 			err = fmt.Errorf("%w: %w", transport.ErrNotSent, err)

@@ -29,3 +29,44 @@ func TestLogConformanceOnThreeServers(t *testing.T) {
 		Patience: patience,
 	})
 }
+
+// Another server leads the stream: sessions of the log end, and nothing is lost.
+func TestLeaderChanges(t *testing.T) {
+	servers := natstest.StartCluster(t)
+	url := servers[0].URL() + "," + servers[1].URL() + "," + servers[2].URL()
+	d := prepared(t, closed(t, natsdriver.New(url)))
+	begin := start(t, d, "a")
+	js := jetStream(t, url)
+	s := hears(t, d, "a")
+	stop := make(chan struct{})
+	acknowledged := appendUntil(t, d, "a", "while the leader changes", stop)
+	first, err := s.ReceiveRecord(bounded(t))
+	require.NoError(t, err)
+
+	answer, err := js.Conn().RequestWithContext(bounded(t), "$JS.API.STREAM.LEADER.STEPDOWN.backplane_log", nil)
+	require.NoError(t, err)
+	require.Contains(t, string(answer.Data), `"success":true`)
+	heard, err := endOf(t, s)
+	require.ErrorIs(t, err, natsdriver.ErrLeader)
+
+	stream, err := js.Stream(bounded(t), "backplane_log")
+	require.NoError(t, err)
+	leader := stream.CachedInfo().Cluster.Leader
+	for _, server := range servers {
+		if server.Name() == leader {
+			server.Kill(t)
+			defer server.Up(t)
+		}
+	}
+	natstest.Until(t, "another leader", func() bool {
+		info, err := stream.Info(bounded(t))
+		return err == nil && info.Cluster != nil && info.Cluster.Leader != "" && info.Cluster.Leader != leader
+	})
+	appendTo(t, d, "a", "after")
+	close(stop)
+	want := <-acknowledged
+	log, err := replayAll(t, d, "a", begin)
+	require.NoError(t, err)
+	requireEach(t, want, log)
+	require.Equal(t, append([]transport.Record{first}, heard...), log[:len(heard)+1])
+}

@@ -48,15 +48,6 @@ func (h *head) begin(epoch string) {
 	}
 }
 
-// forget makes the next call of epoch examine the stream.
-func (h *head) forget(epoch string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.epoch == epoch {
-		h.epoch, h.newest = "", 0
-	}
-}
-
 // currentEpoch returns the epoch of the log. If it is not known, the stream is examined first.
 func (d *Driver) currentEpoch(ctx context.Context) (string, error) {
 	if epoch, _ := d.head.known(); epoch != "" {
@@ -95,7 +86,7 @@ func (d *Driver) examineOnce(ctx context.Context) (epoch string, err error) {
 	known, newest := d.head.known() // before the stream is asked: it grows meanwhile
 	found, err := d.streamInfo(ctx, d.config.Stream, "")
 	switch {
-	case errors.Is(err, errNobody), code(err) == codeNotForAccount, code(err) == codeNotEnabled:
+	case noJetStream(err):
 		return "", fmt.Errorf("%w: %w", ErrNoJetStream, err)
 	case code(err) == codeNoStream:
 		return "", d.createStream(ctx)

@@ -34,7 +34,7 @@ func (d *Driver) leaderHead(ctx context.Context, channel string) (h logHead, err
 		at, begun, err := decodeStored(answers[0])
 		lost := code(err) == codeNoStream || err == nil && !begun
 		if lost {
-			if err := d.lost(ctx, h.epoch); err != nil {
+			if _, err := d.examine(ctx); err != nil { // what an epoch begins with is gone
 				return h, err
 			}
 			continue
@@ -61,13 +61,6 @@ func explainNobody(err error) error {
 	if errors.Is(err, errNobody) {
 		return fmt.Errorf("%w: %w", ErrNoJetStream, err)
 	}
-	return err
-}
-
-// lost examines the stream, because what an epoch begins with is gone.
-func (d *Driver) lost(ctx context.Context, epoch string) error {
-	d.head.forget(epoch)
-	_, err := d.examine(ctx)
 	return err
 }
 

@@ -99,7 +99,7 @@ func (d *Driver) readAfter(
 		Batch: limit.Records, MaxBytes: limit.Bytes})
 	if err != nil {
 		if errors.Is(err, errNobody) { // the stream is gone, or has no replica
-			return nil, d.lost(ctx, epoch)
+			_, err = d.examine(ctx)
 		}
 		return nil, err
 	}

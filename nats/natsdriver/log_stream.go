@@ -143,6 +143,11 @@ func (d *Driver) checkStream(config json.RawMessage) (epoch string, from uint64,
 	return epoch, from, nil
 }
 
+// noJetStream reports whether an error means that there is no JetStream.
+func noJetStream(err error) bool {
+	return errors.Is(err, errNobody) || code(err) == codeNotForAccount || code(err) == codeNotEnabled
+}
+
 // PrepareLog implements transport.LogPreparer. It creates the stream if there is none, and tries what the log needs. Its
 // error names the subject that the user's permissions deny (ErrDenied), or says why the stream cannot be used
 // (ErrStream, ErrNoJetStream).
@@ -186,4 +191,19 @@ func (d *Driver) checkServer(l *server.Link) error {
 		return fmt.Errorf("%w: it is %s", ErrVersion, l.Version())
 	}
 	return nil
+}
+
+// LogStream returns the name of the stream of the log: Config.Stream, or its default.
+func (d *Driver) LogStream() string { return d.config.Stream }
+
+// HasLog reports whether the stream of the log exists, for programs that must not create it.
+func (d *Driver) HasLog(ctx context.Context) (bool, error) {
+	_, err := d.streamInfo(ctx, d.config.Stream, "")
+	if code(err) == codeNoStream {
+		return false, nil
+	}
+	if noJetStream(err) {
+		err = fmt.Errorf("%w: %w", ErrNoJetStream, err)
+	}
+	return err == nil, err
 }

@@ -3,7 +3,6 @@ package natsdriver_test
 import (
 	"testing"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
@@ -14,30 +13,6 @@ import (
 	"github.com/backplane-go/backplane/storage"
 	"github.com/backplane-go/backplane/transport"
 )
-
-// jetStream returns JetStream by another client.
-func jetStream(tb testing.TB, url string) jetstream.JetStream {
-	tb.Helper()
-	nc, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
-	require.NoError(tb, err)
-	ended := make(chan struct{})
-	nc.SetClosedHandler(func(*nats.Conn) { close(ended) })
-	tb.Cleanup(func() { nc.Close(); <-ended })
-	js, err := jetstream.New(nc)
-	require.NoError(tb, err)
-	return js
-}
-
-// change changes the configuration of a stream.
-func change(tb testing.TB, js jetstream.JetStream, stream string, f func(c *jetstream.StreamConfig)) {
-	tb.Helper()
-	s, err := js.Stream(bounded(tb), stream)
-	require.NoError(tb, err)
-	config := s.CachedInfo().Config
-	f(&config)
-	_, err = js.UpdateStream(bounded(tb), config)
-	require.NoError(tb, err)
-}
 
 // logHarness is that of a single server of its own, which it crashes.
 func logHarness(tb testing.TB, config natsdriver.Config) conformance.LogHarness {

@@ -3,7 +3,6 @@ package natsdriver
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -112,7 +111,7 @@ func (d *Driver) createSessions(ctx context.Context) error {
 // explainSessions says what it means that nobody answers.
 func explainSessions(err error) error {
 	switch {
-	case errors.Is(err, errNobody), code(err) == codeNotForAccount, code(err) == codeNotEnabled:
+	case noJetStream(err):
 		return fmt.Errorf("%w: %w", ErrNoJetStream, err)
 	case code(err) == codeNoStream:
 		return fmt.Errorf("%w: that of sessions is missing: %w", ErrStream, err)

@@ -20,6 +20,7 @@ import (
 // Process is a server with JetStream in a process of its own, so that it can be killed. It is built without the race
 // detector, which makes servers many times slower.
 type Process struct {
+	name    string // in a cluster
 	port    int
 	folder  string
 	process *child.Process
@@ -63,14 +64,20 @@ func port(tb testing.TB) int {
 // configure writes the configuration file. It takes effect with Up.
 func (p *Process) configure(tb testing.TB, settings []string) {
 	tb.Helper()
-	text := fmt.Sprintf("listen: %q\njetstream { store_dir: %q }\n%s\n", p.Address(), filepath.Join(p.folder, "data"),
+	text := fmt.Sprintf("listen: %q\njetstream { store_dir: %q }\n%s\n", p.Address(), p.Data(),
 		strings.Join(settings, "\n"))
 	if err := os.WriteFile(p.config(), []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
 }
 
+// Data returns the folder with what the server keeps.
+func (p *Process) Data() string { return filepath.Join(p.folder, "data") }
+
 func (p *Process) config() string { return filepath.Join(p.folder, "nats.conf") }
+
+// Name returns the name of a server of StartCluster.
+func (p *Process) Name() string { return p.name }
 
 // Address returns the host and port for clients.
 func (p *Process) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)) }
@@ -132,8 +139,10 @@ func StartCluster(tb testing.TB, settings ...string) (all [3]*Process) {
 		routes = append(routes, fmt.Sprintf("%q", fmt.Sprint("nats://127.0.0.1:", n)))
 	}
 	for i := range all {
-		all[i] = Start(tb, append(settings, fmt.Sprintf("server_name: server%d\ncluster { name: test, listen: "+
-			"\"127.0.0.1:%d\", routes: [%s] }", i, ports[i], strings.Join(routes, ", ")))...)
+		name := fmt.Sprint("server", i)
+		all[i] = Start(tb, append(settings, fmt.Sprintf("server_name: %s\ncluster { name: test, listen: "+
+			"\"127.0.0.1:%d\", routes: [%s] }", name, ports[i], strings.Join(routes, ", ")))...)
+		all[i].name = name
 	}
 	return all
 }
