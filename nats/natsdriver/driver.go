@@ -4,8 +4,8 @@
 //
 // # Delivery
 //
-// Messages are core NATS messages. The servers deliver them at most once and keep nothing: what is published while a
-// session is broken is lost to it. Payloads may have any bytes, up to Config.MaxPayload.
+// Messages are core NATS messages. The servers deliver them at most once, and without a log (backplane.Config.Log) they
+// keep nothing: what is published while a session is broken is lost to it. Payloads may have any bytes, up to Config.MaxPayload.
 //
 // Publish returns when the server has processed the messages, which it confirms by answering a PING. In a NATS cluster
 // of several servers, that server passes them on in its own time. So each connection of the driver has connections to
@@ -13,9 +13,18 @@
 // Listen waits for the same proof that all servers know of the subscription. Servers that do not answer any more are
 // no witnesses; a server that is there but that messages do not reach makes Publish and Listen fail with ErrApart.
 //
+// # Log
+//
+// With a log, the messages that are kept go into a stream of JetStream, whose leader publishes them when it has stored
+// them, so that their order is the same for all. Offsets are sequences of the stream. The latest message of each channel
+// stays in the stream when it is trimmed. A new epoch begins when the stream was deleted or purged, and when a driver
+// has seen messages that it has not any more. Sessions end when the stream has another leader (ErrLeader). The servers
+// have to be NATS 2.11 or later.
+//
 // # Connections
 //
-// The driver opens its own connections: one to publish, and one for each session, with their witnesses. It takes
+// The driver opens its own connections: one to publish, and one for each session, with their witnesses. With a log, it
+// opens another one to append, and up to four that read the log, and save and take sessions of clients. It takes
 // servers, credentials, TLS, dialers and the name from the options, but not how to reconnect: nats.go reconnects and
 // subscribes again by itself, and drops messages when a subscription is slow, so that nobody knows that messages are
 // missing. A session of this driver ends with an error when its connection is lost (ErrDisconnected), when its server
@@ -28,6 +37,13 @@
 //   - publish.go: publishing
 //   - session.go: receiving
 //   - names.go: the subjects of channels
+//   - log.go, log_entry.go: appending to the log, and what an entry of it looks like
+//   - log_session.go: receiving what was kept
+//   - log_read.go, log_latest.go, log_head.go: reading the log
+//   - log_trim.go: trimming and describing it
+//   - log_stream.go, log_epoch.go: the stream, and its epochs
+//   - sessions.go, sessions_stream.go, sessions_write.go, sessions_pieces.go: the sessions of clients
+//   - jetstream.go: asking JetStream
 //   - errors.go: what went wrong, and what to do
 package natsdriver
 

@@ -60,8 +60,9 @@ func (d *Driver) currentEpoch(ctx context.Context) (string, error) {
 func (d *Driver) examine(ctx context.Context) (string, error) {
 	d.head.preparing.Lock()
 	defer d.head.preparing.Unlock()
+	suspicions := 0
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		epoch, err := d.examineOnce(ctx)
+		epoch, err := d.examineOnce(ctx, &suspicions)
 		if epoch != "" && err == nil {
 			d.head.begin(epoch)
 		}
@@ -81,8 +82,12 @@ func (d *Driver) examine(ctx context.Context) (string, error) {
 	}
 }
 
-// examineOnce returns the epoch, or "" if it has to be called again.
-func (d *Driver) examineOnce(ctx context.Context) (epoch string, err error) {
+// maxSuspicions is how often in a row messages must be missing until a new epoch begins, which removes the others. A
+// server that has just begun to lead may need a moment to know all of them.
+const maxSuspicions = 6
+
+// examineOnce returns the epoch, or "" if it has to be called again. It counts how often messages were missing.
+func (d *Driver) examineOnce(ctx context.Context, suspicions *int) (epoch string, err error) {
 	known, newest := d.head.known() // before the stream is asked: it grows meanwhile
 	found, err := d.streamInfo(ctx, d.config.Stream, "")
 	switch {
@@ -109,6 +114,10 @@ func (d *Driver) examineOnce(ctx context.Context) (epoch string, err error) {
 	case !begun && found.State.Last == from:
 		return "", d.writeState(ctx, epoch, logState{Last: from}, 0)
 	case !begun, known == epoch && newest > found.State.Last:
+		if *suspicions++; *suspicions < maxSuspicions {
+			return "", nil
+		}
+		*suspicions = 0
 		return "", d.beginEpoch(ctx, found, epoch)
 	}
 	return epoch, nil
