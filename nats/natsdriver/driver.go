@@ -5,7 +5,8 @@
 // # Delivery
 //
 // Messages are core NATS messages. The servers deliver them at most once, and without a log (backplane.Config.Log) they
-// keep nothing: what is published while a session is broken is lost to it. Payloads may have any bytes, up to Config.MaxPayload.
+// keep nothing: what is published while a session is broken is lost to it. Payloads may have any bytes, up to
+// Config.MaxPayload.
 //
 // Publish returns when the server has processed the messages, which it confirms by answering a PING. In a NATS cluster
 // of several servers, that server passes them on in its own time. So each connection of the driver has connections to
@@ -16,10 +17,10 @@
 // # Log
 //
 // With a log, the messages that are kept go into a stream of JetStream, whose leader publishes them when it has stored
-// them, so that their order is the same for all. Offsets are sequences of the stream. The latest message of each channel
-// stays in the stream when it is trimmed. A new epoch begins when the stream was deleted or purged, and when a driver
-// has seen messages that it has not any more. Sessions end when the stream has another leader (ErrLeader). The servers
-// have to be NATS 2.11 or later.
+// them, so that their order is the same for all. Offsets are sequences of the stream. The latest message of each
+// channel stays in the stream when it is trimmed. A new epoch begins when the stream was deleted or purged, and when a
+// driver has seen messages that it has not any more. Sessions end when the stream has another leader (ErrLeader). The
+// servers have to be NATS 2.11 or later.
 //
 // # Connections
 //

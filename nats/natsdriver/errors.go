@@ -32,8 +32,8 @@ var (
 	// ErrApart means that messages do not pass between two servers of the NATS cluster, both of which can be reached.
 	ErrApart = server.ErrApart
 	// ErrNoJetStream means that JetStream is not enabled on the servers, or not for the account of the user.
-	ErrNoJetStream = errors.New("natsdriver: JetStream is not enabled on the servers (jetstream: enabled), or not for " +
-		"this account; a log needs it")
+	ErrNoJetStream = errors.New("natsdriver: JetStream is not enabled on the servers (jetstream: enabled), or not " +
+		"for this account; a log needs it")
 	// ErrVersion means that the server is too old for a log, which needs NATS 2.11.
 	ErrVersion = errors.New("natsdriver: a log needs NATS 2.11 or later")
 	// ErrStream means that the stream of the log has settings with which the log cannot be kept.

@@ -138,7 +138,7 @@ func ExampleNewWithConfig() {
 	shop := natsdriver.NewWithConfig(natsdriver.Config{Prefix: "shop"}, "nats://localhost:4222")
 	game := natsdriver.NewWithConfig(natsdriver.Config{Prefix: "eu.game", MaxPayload: 64 << 10}, "localhost:4222")
 	fmt.Println(shop.Limits().Payload, game.Limits().Payload)
-	// Output: 1048576 65536
+	// Output: 1044480 65536
 }
 
 // A cluster calls these methods. TestExamples runs this example.

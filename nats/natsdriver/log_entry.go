@@ -10,9 +10,9 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
-// An entry is a message of the stream: messages of one channel that follow each other in an Append, at least one of them
-// kept. One that is kept alone is the payload as it is. Otherwise the header has their number, and each follows its
-// length: an unsigned varint, whose lowest bit says whether it is kept.
+// An entry is a message of the stream: messages of one channel that follow each other in an Append, at least one of
+// them kept. One that is kept alone is the payload as it is. Otherwise the header has their number, and each follows
+// its length: an unsigned varint, whose lowest bit says whether it is kept.
 //
 // The offset of the last kept message of an entry is the entry's sequence. Others have the sequence before that, which
 // no other message of the channel has, and their place from 1 on. So the sequence of an entry is the Previous of the
@@ -28,6 +28,7 @@ const (
 	fieldSequence = "Nats-Sequence"
 	fieldLast     = "Nats-Last-Sequence"
 	fieldPending  = "Nats-Num-Pending"
+	fieldTime     = "Nats-Time-Stamp"
 )
 
 // maxEntryRecords is how many messages an entry may have.

@@ -147,7 +147,8 @@ func (d *Driver) beginEpoch(ctx context.Context, found info, old string) error {
 	metadata[fromKey] = strconv.FormatUint(found.State.Last, 10)
 	err := d.call(ctx, streamAPI+"UPDATE."+d.config.Stream, config, nil)
 	if err != nil {
-		return fmt.Errorf("natsdriver: stream %q has lost messages, and no new epoch can begin: %w", d.config.Stream, err)
+		return fmt.Errorf("natsdriver: stream %q has lost messages, and no new epoch can begin: %w", d.config.Stream,
+			err)
 	}
 	return d.purge(ctx, map[string]any{"filter": d.logSubjects(old)})
 }

@@ -91,7 +91,9 @@ func TestStreamWithOtherSettingsIsRefused(t *testing.T) {
 	js := jetStream(t, server.URL())
 	prepared(t, closed(t, natsdriver.New(server.URL())))
 	for want, change := range map[string]func(c *jetstream.StreamConfig){
-		"its subjects are":          func(c *jetstream.StreamConfig) { c.Subjects, c.RePublish = []string{"other"}, nil },
+		"its subjects are": func(c *jetstream.StreamConfig) {
+			c.Subjects, c.RePublish = []string{"other"}, nil
+		},
 		"it does not republish":     func(c *jetstream.StreamConfig) { c.RePublish.HeadersOnly = true },
 		"lacks allow_direct":        func(c *jetstream.StreamConfig) { c.AllowDirect = false },
 		"it has max_age":            func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour },
@@ -200,7 +202,8 @@ func TestSlowConsumerReplays(t *testing.T) {
 	require.Equal(t, payloads(log)[:len(before)], payloads(before))
 }
 
-// The log of a channel that nobody uses is trimmed without a write each time, and its next message has no hole before it.
+// The log of a channel that nobody uses is trimmed without a write each time, and its next message has no hole before
+// it.
 func TestIdleLogIsNotWritten(t *testing.T) {
 	server := natstest.Start(t)
 	d := prepared(t, closed(t, natsdriver.New(server.URL())))

@@ -80,12 +80,7 @@ type found struct {
 	subject  string
 	sequence uint64
 	pending  int // how many follow
-}
-
-// time is when the message was stored.
-func (f *found) time() time.Time {
-	at, _ := time.Parse(time.RFC3339Nano, f.Field("Nats-Time-Stamp")) // the server has written it
-	return at
+	stored   time.Time
 }
 
 // direct asks a replica of the log for messages.
@@ -114,6 +109,9 @@ func (d *Driver) directIn(ctx context.Context, stream string, request directRequ
 		f.sequence, err = strconv.ParseUint(m.Field(fieldSequence), 10, 64)
 		if err == nil {
 			f.pending, err = strconv.Atoi(m.Field(fieldPending))
+		}
+		if err == nil {
+			f.stored, err = time.Parse(time.RFC3339Nano, m.Field(fieldTime))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errMalformed, err)
@@ -168,4 +166,32 @@ func (d *Driver) Bounds(ctx context.Context, channel string) (transport.Bounds, 
 		return transport.Bounds{}, err
 	}
 	return d.bounds(ctx, channel, h)
+}
+
+// nextFromLeader returns the first message on a subject from a sequence on, as the leader of the stream has it.
+func (d *Driver) nextFromLeader(
+	ctx context.Context, stream, subject string, from uint64,
+) (f found, ok bool, err error) {
+	answers, err := d.query(ctx, question(streamAPI+"MSG.GET."+stream, directRequest{Sequence: from, Next: subject}))
+	if err != nil {
+		return f, false, err
+	}
+	m, ok, err := decodeStored(answers[0])
+	f = found{Message: server.Message{Header: m.Header, Payload: m.Data}, subject: m.Subject, sequence: m.Sequence,
+		stored: m.Time}
+	return f, ok, explainNobody(err)
+}
+
+// entries returns entries of a subject from a sequence on. The latest one is known: if the replica that is asked has
+// not got it yet, the leader returns the next one.
+func (d *Driver) entries(ctx context.Context, subject string, from, latest uint64) ([]found, error) {
+	all, err := d.direct(ctx, directRequest{Sequence: from, Next: subject, Batch: 1024, MaxBytes: maxReadBytes})
+	if err != nil || len(all) > 0 || from > latest {
+		return all, explainNobody(err)
+	}
+	f, ok, err := d.nextFromLeader(ctx, d.config.Stream, subject, from)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return []found{f}, nil
 }

@@ -10,7 +10,8 @@ import (
 
 // Latest implements transport.Log. It returns up to 4096 messages and 1 MiB, also if the limit is higher.
 //
-// JetStream reads forwards only. So this looks for a sequence from which on there are enough entries, but not many more.
+// JetStream reads forwards only. So this looks for a sequence from which on there are enough entries, but not many
+// more.
 func (d *Driver) Latest(
 	ctx context.Context, channel string, before transport.Offset, limit transport.ReadLimit,
 ) ([]transport.Record, error) {
@@ -34,15 +35,25 @@ func (d *Driver) Latest(
 	if err != nil {
 		return nil, explainNobody(err)
 	}
-	t := tail{before: before, limit: limit}
-	for next := from; next <= end; {
-		all, err := d.direct(ctx, directRequest{Sequence: next, Next: subject, Batch: 256, MaxBytes: maxReadBytes})
-		if err != nil {
-			return nil, explainNobody(err)
+	records, err := d.readTail(ctx, channel, h, from, end, tail{before: before, limit: limit})
+	if err == nil && len(records) == 0 && from > after+1 { // a replica that lags behind has counted wrongly
+		records, err = d.readTail(ctx, channel, h, after+1, end, tail{before: before, limit: limit})
+	}
+	return records, err
+}
+
+// readTail returns the last messages of the entries between two sequences.
+func (d *Driver) readTail(
+	ctx context.Context, channel string, h logHead, next, end uint64, t tail,
+) ([]transport.Record, error) {
+	for next <= min(end, h.newest) {
+		all, err := d.entries(ctx, d.entrySubject(h.epoch, channel), next, h.newest)
+		if err != nil || len(all) == 0 {
+			return t.records, err
 		}
 		for i := range all {
 			if all[i].sequence > end {
-				break
+				return t.records, nil
 			}
 			records, err := decodeEntry(channel, h.epoch, all[i].sequence, t.previous, &all[i].Message)
 			if err != nil {
@@ -51,10 +62,7 @@ func (d *Driver) Latest(
 			t.previous = all[i].sequence
 			t.add(records)
 		}
-		if len(all) == 0 || all[len(all)-1].pending == 0 {
-			break
-		}
-		next = all[len(all)-1].sequence + 1
+		next = t.previous + 1
 	}
 	return t.records, nil
 }

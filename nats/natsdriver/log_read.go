@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/backplane-go/backplane/nats/internal/server"
 	"github.com/backplane-go/backplane/transport"
 )
 
@@ -25,19 +24,21 @@ func readLimit(limit transport.ReadLimit) transport.ReadLimit {
 	return limit
 }
 
+// maxTopUp is how many entries Replay reads from the leader, one by one, if the replica has not all of them yet.
+const maxTopUp = 64
+
 // Replay implements transport.Log. It returns up to 4096 messages and 1 MiB, also if the limit is higher. A replica of
 // the stream returns the messages, and after that its leader says whether they are all.
 func (d *Driver) Replay(
 	ctx context.Context, channel string, after transport.Position, limit transport.ReadLimit,
 ) ([]transport.Record, error) {
-	limit = readLimit(limit)
 	epoch, err := d.currentEpoch(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var records []transport.Record
+	c := collector{after: after.Offset, limit: readLimit(limit)}
 	if after.Epoch == epoch {
-		if records, err = d.readAfter(ctx, epoch, channel, after.Offset, limit); err != nil {
+		if err = d.readAfter(ctx, epoch, channel, &c); err != nil {
 			return nil, err
 		}
 	}
@@ -48,10 +49,18 @@ func (d *Driver) Replay(
 	if err := d.checkPosition(ctx, channel, after, h); err != nil {
 		return nil, err
 	}
-	if len(records) > 0 || after.Offset.Major >= h.newest {
-		return records, nil
+	for n := 0; !c.full && c.after.Major < h.newest && n < maxTopUp; n++ { // the replica lags behind
+		m, ok, err := d.nextFromLeader(ctx, d.config.Stream, d.entrySubject(epoch, channel), entryAfter(c.after))
+		if err != nil || !ok {
+			return c.records, err
+		}
+		records, err := decodeEntry(channel, epoch, m.sequence, c.after.Major, &m.Message)
+		if err != nil {
+			return nil, err
+		}
+		c.add(records)
 	}
-	return d.readFromLeader(ctx, epoch, channel, after.Offset, limit) // the replica lags behind
+	return c.records, nil
 }
 
 // checkPosition returns a *transport.PositionError if messages of a channel after a position are missing. The position
@@ -66,7 +75,8 @@ func (d *Driver) checkPosition(ctx context.Context, channel string, after transp
 			at.Next = subject
 		}
 		answers, err := d.query(ctx, question(streamAPI+"MSG.GET."+d.config.Stream, at),
-			question(streamAPI+"MSG.GET."+d.config.Stream, directRequest{Sequence: entryAfter(after.Offset), Next: subject}))
+			question(streamAPI+"MSG.GET."+d.config.Stream,
+				directRequest{Sequence: entryAfter(after.Offset), Next: subject}))
 		if err != nil {
 			return err
 		}
@@ -91,49 +101,26 @@ func (d *Driver) checkPosition(ctx context.Context, channel string, after transp
 	return err
 }
 
-// readAfter returns messages after an offset as a replica has them.
-func (d *Driver) readAfter(
-	ctx context.Context, epoch, channel string, after transport.Offset, limit transport.ReadLimit,
-) ([]transport.Record, error) {
-	all, err := d.direct(ctx, directRequest{Sequence: entryAfter(after), Next: d.entrySubject(epoch, channel),
-		Batch: limit.Records, MaxBytes: limit.Bytes})
-	if err != nil {
-		if errors.Is(err, errNobody) { // the stream is gone, or has no replica
-			_, err = d.examine(ctx)
-		}
-		return nil, err
+// readAfter collects messages as a replica has them.
+func (d *Driver) readAfter(ctx context.Context, epoch, channel string, c *collector) error {
+	all, err := d.direct(ctx, directRequest{Sequence: entryAfter(c.after), Next: d.entrySubject(epoch, channel),
+		Batch: c.limit.Records, MaxBytes: c.limit.Bytes})
+	if errors.Is(err, errNobody) { // the stream is gone, or has no replica
+		_, err = d.examine(ctx)
+		return err
 	}
-	c := collector{after: after, limit: limit}
-	for _, f := range all {
-		records, err := decodeEntry(channel, epoch, f.sequence, c.after.Major, &f.Message)
+	for i := range all {
+		records, err := decodeEntry(channel, epoch, all[i].sequence, c.after.Major, &all[i].Message)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if !c.add(records) {
+		c.add(records)
+		if c.full {
 			break
 		}
 	}
-	return c.records, nil
-}
-
-// readFromLeader is readAfter for one entry, as the leader has it.
-func (d *Driver) readFromLeader(
-	ctx context.Context, epoch, channel string, after transport.Offset, limit transport.ReadLimit,
-) ([]transport.Record, error) {
-	answers, err := d.query(ctx, question(streamAPI+"MSG.GET."+d.config.Stream, directRequest{
-		Sequence: entryAfter(after), Next: d.entrySubject(epoch, channel)}))
-	if err != nil {
-		return nil, err
-	}
-	m, ok, err := decodeStored(answers[0])
-	if err != nil || !ok {
-		return nil, err
-	}
-	records, err := decodeEntry(channel, epoch, m.Sequence, after.Major,
-		&server.Message{Header: m.Header, Payload: m.Data})
-	c := collector{after: after, limit: limit}
-	c.add(records)
-	return c.records, err
+	c.full = c.full || len(all) > 0 && all[len(all)-1].pending > 0
+	return err
 }
 
 // collector collects kept messages after an offset.
@@ -142,20 +129,21 @@ type collector struct {
 	limit   transport.ReadLimit
 	records []transport.Record
 	bytes   int
+	full    bool // there is no room for more
 }
 
-// add adds messages, and reports whether there is room for more.
-func (c *collector) add(records []transport.Record) bool {
+// add adds messages.
+func (c *collector) add(records []transport.Record) {
 	for _, r := range records {
 		if !r.Keep || r.Offset.Compare(c.after) <= 0 {
 			continue
 		}
 		c.bytes += len(r.Payload)
 		if len(c.records) > 0 && (len(c.records) >= c.limit.Records || c.bytes > c.limit.Bytes) {
-			return false
+			c.full = true
+			return
 		}
 		r.Previous, c.after = c.after, r.Offset
 		c.records = append(c.records, r)
 	}
-	return true
 }

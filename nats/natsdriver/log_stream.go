@@ -45,7 +45,8 @@ func (d *Driver) streamConfig(epoch string, replicas int) map[string]any {
 	}
 }
 
-// republish makes the leader of the stream publish what it has stored, in its order, to those who listen to the channel.
+// republish makes the leader of the stream publish what it has stored, in its order, to those who listen to the
+// channel.
 func (d *Driver) republish(epoch string) map[string]string {
 	return map[string]string{"src": d.logSubjects(epoch), "dest": d.prefix + "{{wildcard(1)}}"}
 }
@@ -148,8 +149,8 @@ func noJetStream(err error) bool {
 	return errors.Is(err, errNobody) || code(err) == codeNotForAccount || code(err) == codeNotEnabled
 }
 
-// PrepareLog implements transport.LogPreparer. It creates the stream if there is none, and tries what the log needs. Its
-// error names the subject that the user's permissions deny (ErrDenied), or says why the stream cannot be used
+// PrepareLog implements transport.LogPreparer. It creates the stream if there is none, and tries what the log needs.
+// Its error names the subject that the user's permissions deny (ErrDenied), or says why the stream cannot be used
 // (ErrStream, ErrNoJetStream).
 func (d *Driver) PrepareLog(ctx context.Context) error {
 	err := d.with(ctx, func(l *server.Link) error { return d.checkServer(l) })

@@ -188,7 +188,7 @@ func (d *Driver) oldest(ctx context.Context, h logHead) (at time.Time, err error
 	entries, err := d.direct(ctx, directRequest{Sequence: h.trimmed + 1, Next: d.logSubjects(h.epoch), Batch: 2})
 	for i := range entries {
 		if entries[i].subject != d.stateSubject(h.epoch) {
-			return entries[i].time(), nil
+			return entries[i].stored, nil
 		}
 	}
 	return at, explainNobody(err)
@@ -202,9 +202,9 @@ func (d *Driver) inspect(ctx context.Context, channel string) (c transport.Chann
 	}
 	subject := d.entrySubject(c.Bounds.Epoch, channel)
 	for next := c.Bounds.Trimmed.Major + 1; next <= c.Bounds.Newest.Major; {
-		entries, err := d.direct(ctx, directRequest{Sequence: next, Next: subject, Batch: 1024, MaxBytes: 8 << 20})
+		entries, err := d.entries(ctx, subject, next, c.Bounds.Newest.Major)
 		if err != nil || len(entries) == 0 {
-			return c, explainNobody(err)
+			return c, err
 		}
 		for i := range entries {
 			records, err := decodeEntry(channel, c.Bounds.Epoch, entries[i].sequence, 0, &entries[i].Message)

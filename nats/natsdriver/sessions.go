@@ -207,13 +207,14 @@ func (d *Driver) ExpireSessions(ctx context.Context, scope string, maxAway time.
 	}
 	begin := d.sessionsPrefix + "a." + token(scope) + "."
 	for next := uint64(1); ; {
-		marks, err := d.directIn(ctx, d.sessionsStream, directRequest{Sequence: next, Next: begin + "*", Batch: maxSessions})
+		marks, err := d.directIn(ctx, d.sessionsStream,
+			directRequest{Sequence: next, Next: begin + "*", Batch: maxSessions})
 		if err != nil {
 			return explainSessions(err)
 		}
 		var subjects []string
 		old := 0
-		for ; old < len(marks) && now.Sub(marks[old].time()) > maxAway; old++ {
+		for ; old < len(marks) && now.Sub(marks[old].stored) > maxAway; old++ {
 			subjects = append(subjects, d.sessionsPrefix+"s."+token(scope)+"."+marks[old].subject[len(begin):])
 		}
 		if old == 0 {

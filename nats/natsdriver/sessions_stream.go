@@ -14,10 +14,12 @@ import (
 
 // The stream of the sessions has the latest message of each subject:
 //
-//   - s.<scope>.<key> is a session. Whoever changes it says which sequence he has read, so that one of several succeeds.
-//   - c.<scope>.<owner>.<key> says that the session may be connected, and o.<scope>.<owner> that the owner may have such
-//     a session.
-//   - a.<scope>.<key> says that the session may be away, or not be saved by its new owner, since the time of the message.
+//   - s.<scope>.<key> is a session. Whoever changes it says which sequence he has read, so that one of several
+//     succeeds.
+//   - c.<scope>.<owner>.<key> says that the session may be connected, and o.<scope>.<owner> that the owner may have
+//     such a session.
+//   - a.<scope>.<key> says that the session may be away, or not be saved by its new owner, since the time of the
+//     message.
 //
 // The last three are written before the session is, and removed after it has changed, so that a node that ends in
 // between leaves marks that mean nothing, but no session without its marks.
@@ -102,8 +104,8 @@ func (d *Driver) createSessions(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	if !slices.Equal(have.Subjects, subjects) || have.PerSubject != 1 || !have.Direct || have.MaxAge > 0 {
-		return fmt.Errorf("%w: stream %q: its subjects are not %q, or it lacks max_msgs_per_subject 1 or allow_direct, "+
-			"or has max_age", ErrStream, d.sessionsStream, subjects)
+		return fmt.Errorf("%w: stream %q: its subjects are not %q, or it lacks max_msgs_per_subject 1 or "+
+			"allow_direct, or has max_age", ErrStream, d.sessionsStream, subjects)
 	}
 	return nil
 }
@@ -188,13 +190,20 @@ func (d *Driver) readSession(ctx context.Context, scope, key string) (*savedStat
 	return found[0], now, err
 }
 
-// connectedTo returns some sessions of an owner whose clients are not away. It removes marks that mean nothing any more,
-// and reports whether there are further ones.
+// connectedTo returns some sessions of an owner whose clients are not away. It removes marks that mean nothing any
+// more, and reports whether there are further ones.
 func (d *Driver) connectedTo(ctx context.Context, scope, owner string) (some []*savedState, rest bool, err error) {
 	begin := strings.TrimSuffix(d.connectedAt(scope, owner, ""), token(""))
 	marks, err := d.directIn(ctx, d.sessionsStream, directRequest{Sequence: 1, Next: begin + "*", Batch: maxSessions})
 	if err != nil {
 		return nil, false, explainSessions(err)
+	}
+	if len(marks) == 0 { // the replica may lag behind
+		mark, ok, err := d.nextFromLeader(ctx, d.sessionsStream, begin+"*", 1)
+		if err != nil || !ok {
+			return nil, false, err
+		}
+		marks = append(marks, mark)
 	}
 	subjects := make([]string, len(marks))
 	for i := range marks {
