@@ -2,7 +2,9 @@ package natsdriver_test
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -147,10 +149,10 @@ func TestLogPermissions(t *testing.T) {
 		list := func(all []string) (text string) {
 			for _, one := range all {
 				if one != without {
-					text += "\"" + one + "\" "
+					text += fmt.Sprintf("%q, ", one)
 				}
 			}
-			return text
+			return strings.TrimSuffix(text, ", ")
 		}
 		server = natstest.Start(t, `authorization { users: [ { user: app, password: secret, permissions: { publish: [`+
 			list(publish)+`], subscribe: [`+list(subscribe)+`] } }, { user: admin, password: secret } ] }`)
