@@ -34,6 +34,9 @@ func (s *NATS) RequireLog(ctx context.Context) error {
 
 // ExplainLog implements logServer.
 func (s *NATS) ExplainLog(err error) error {
+	if err == nil {
+		return nil
+	}
 	if reason := s.Reason(err); reason != "" {
 		return fmt.Errorf("%s: %s", s.where, reason)
 	}

@@ -39,8 +39,9 @@ If the nodes have a log, it checks that, and whether the server may evict it.
 With --log it begins a log if there is none.
 
 With --nats it checks the servers of the NATS cluster, max_payload, the
-permissions that the user needs, whether a message comes back, and whether there
-is JetStream. It asks the nodes to answer.
+permissions that the user needs, whether a message comes back, whether there is
+JetStream, and the log. It asks the nodes to answer. With --log it begins a log
+if there is none.
 
 The exit status is 1 if a check fails. Warnings do not change it: the cluster
 works, but an administrator should look at them.`,

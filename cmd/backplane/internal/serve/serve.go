@@ -41,7 +41,7 @@ of this node, and only they are asked questions. With --dialect classic it joins
 servers with @socket.io/redis-adapter. Those do not say which server a client is
 connected to. With --dialect sharded it joins those with createShardedAdapter.
 
-With --log the database or Redis keeps the messages, so that no node misses any,
+With --log the server keeps the messages, so that no node misses any,
 and with --recover a client that reconnects to any node gets all that it has
 missed, also if its node has crashed. All nodes of the cluster need --log.
 
