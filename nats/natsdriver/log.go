@@ -96,7 +96,7 @@ func (d *Driver) appendEntry(ctx context.Context, e entry) error {
 			err = fmt.Errorf("%w: %w", transport.ErrNotSent, err)
 		}
 		switch {
-		case ctx.Err() != nil, errors.Is(err, transport.ErrClosed):
+		case ctx.Err() != nil, errors.Is(err, transport.ErrClosed), errors.Is(err, ErrNoJetStream):
 			return outcomeOf(perhaps, err)
 		case errors.Is(err, errNobody), code(err) == codeNotReady: // there is another epoch, or no leader yet
 		case code(err) == codeDuplicateOnWay: // it is being stored
