@@ -43,7 +43,7 @@ var layers = map[string][]string{
 		"transport/broker",
 	},
 	"nats/internal/server":     {"transport", "transport/broker"},
-	"nats/natsdriver":          {"nats/internal/server", "transport", "transport/broker"},
+	"nats/natsdriver":          {"nats/internal/server", "storage", "transport", "transport/broker"},
 	"nats/natsstore":           {"storage"},
 	"postgres":                 {"storage", "transport"},
 	"postgres/internal/engine": {"postgres", "storage", "transport"},

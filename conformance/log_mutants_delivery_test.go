@@ -161,9 +161,9 @@ var logDeliveryMutants = []mutant[conformance.LogHarness]{
 			records[i].Keep = false
 		}
 	}),
-	changesReported("AppendReportsPositions", "reports positions without Previous", func(records []transport.Record) {
+	changesReported("AppendReportsPositions", "reports the offset itself as Previous", func(records []transport.Record) {
 		for i := range records {
-			records[i].Previous = transport.Offset{}
+			records[i].Previous = records[i].Offset
 		}
 	}),
 	changesReported("AppendReportsPositions", "reports the epoch only", func(records []transport.Record) {

@@ -52,8 +52,9 @@ type Log interface {
 // Appender publishes messages and keeps some of them. A transaction of the caller's may be one; then messages are
 // published and kept some time after it was committed, in the order in which they were appended.
 type Appender interface {
-	// Append does what Bus.Publish does for records, in order, and keeps those with Keep set. It sets the Epoch,
-	// Offset and Previous of the kept ones if it knows them when it returns. Errors are those of Publish.
+	// Append does what Bus.Publish does for records, in order, and keeps those with Keep set. It sets the Epoch and
+	// Offset of the kept ones if it knows them when it returns, and the Previous of those of which it knows that, too.
+	// Errors are those of Publish.
 	Append(ctx context.Context, records []Record) error
 	// Limits returns what Append accepts.
 	Limits() Limits

@@ -110,7 +110,6 @@ func TestEmbeddedNATS(t *testing.T) {
 		"the embedded server has no certificate":       {"demo", "--nats", "embedded", "--nats-ca", "main_test.go"},
 		"--nats-max-payload: the embedded server":      {"demo", "--nats=embedded", "--nats-max-payload", "99999999"},
 		"--nats-max-payload must be more than 0":       {"demo", "--nats", "embedded", "--nats-max-payload", "0"},
-		"the commands have no log on NATS: a log ne":   {"demo", "--nats", "embedded", "--log"},
 		"--postgres and --nats: give one of them":      {"demo", "--nats", "embedded", nowhere},
 		"--nats-prefix is empty: omit it for the":      {"demo", "--nats", "embedded", "--nats-prefix", ""},
 		"--nats-max-payload needs --nats URL (see":     {"demo", "--nats-max-payload", "1"},
@@ -147,7 +146,7 @@ func TestNATSFailures(t *testing.T) {
 		fails("nats://"+address, "check the user and password in the URL")
 		fails("tls://app:guessed@"+address, address+": the server does not offer TLS")
 		fails("nats://"+small, "the server's max_payload is smaller",
-			"4096 bytes, not 1048576: give --nats-max-payload")
+			"4096 bytes, not 1044480: give --nats-max-payload")
 	}
 	require.Zero(t, run(t, "emit", "e", "--nats", "nats://"+small, "--nats-max-payload", "4096").code)
 	requireFailure(t, run(t, "emit", "e", strings.Repeat("x", 5000), "--nats", "nats://"+small, "--nats-max-payload",

@@ -47,12 +47,6 @@ func TestNATSUsage(t *testing.T) {
 			require.NotContains(t, run(t, with("--nats", url)...).stderr, "secret")
 		}
 	}
-	for _, args := range [][]string{
-		{"history"}, {"log"}, {"emit", "e", "--log"}, {"doctor", "--log"}, {"serve", "--log"}, {"demo", "--log"},
-	} {
-		requireUsage(t, "the commands have no log on NATS: a log needs --postgres URL or --redis URL",
-			append(args, none)...)
-	}
 }
 
 // A user with a file of credentials, in a URL of a server that has an operator.

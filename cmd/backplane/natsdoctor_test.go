@@ -22,7 +22,7 @@ func TestNATSDoctor(t *testing.T) {
 		r := w.run("doctor")
 		require.Empty(t, r.stderr)
 		for _, want := range []string{`connection  .*` + address + `, after`, `server  .*NATS \d+\.\d+\.\d+, server s1`,
-			`cluster  .*one server`, `max_payload  .*the server accepts 1048576 bytes; nodes send up to 1048576`,
+			`cluster  .*one server`, `max_payload  .*the server accepts 1048576 bytes; nodes send up to 1044480`,
 			`permissions  .*the user may publish and subscribe as a node does`, `messages  .*a message came back`,
 			`JetStream  .*enabled for the account; streams: 0`,
 			`nodes  .*nodes of /chat that have answered: 1, the last`,
@@ -35,13 +35,13 @@ func TestNATSDoctor(t *testing.T) {
 	both := startNATSCluster(t)
 	found := doctor(t, 0, "--nats", "nats://"+both[0])
 	require.Equal(t, "both; other servers: "+both[1], found["cluster"][1])
-	require.Equal(t, "not enabled; only a store for large messages needs it", found["JetStream"][1])
+	require.Equal(t, "not enabled; only a log and a store for large messages need it", found["JetStream"][1])
 	require.Equal(t, "none of / is connected", found["nodes"][1])
 
 	_, small := startNATS(t, func(o *server.Options) { o.MaxPayload = 4096 })
 	found = problems(doctor(t, 1, "--nats", "nats://"+small))
 	require.Len(t, found, 1, "checks that require the payload must be skipped")
-	require.Contains(t, found["max_payload"][1], "the server accepts 4096 bytes, and nodes send up to 1048576")
+	require.Contains(t, found["max_payload"][1], "the server accepts 4096 bytes, and nodes send up to 1044480")
 	require.Contains(t, found["max_payload"][2], "--nats-max-payload to 4096")
 	require.Empty(t, problems(doctor(t, 0, "--nats", "nats://"+small, "--nats-max-payload", "4096")))
 

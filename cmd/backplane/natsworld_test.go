@@ -65,7 +65,14 @@ func newNATSWorld(t *testing.T, url string) *world {
 // openNATSCluster adds a Go node.
 func (w *world) openNATSCluster(config natsdriver.Config, options ...nats.Option) {
 	w.t.Helper()
-	cluster, err := backplane.Open(w.ctx, backplane.Config{Bus: natsdriver.NewWithConfig(config, w.url, options...)})
+	w.openNATS(natsdriver.NewWithConfig(config, w.url, options...), backplane.Config{})
+}
+
+// openNATS adds a Go node with a configuration, whose bus is given.
+func (w *world) openNATS(bus *natsdriver.Driver, config backplane.Config) {
+	w.t.Helper()
+	config.Bus = bus
+	cluster, err := backplane.Open(w.ctx, config)
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { require.NoError(w.t, cluster.Close(context.Background())) })
 	w.cluster = cluster

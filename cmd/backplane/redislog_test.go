@@ -81,8 +81,19 @@ func TestRedisHistoryAndLog(t *testing.T) {
 func TestRedisServeRecovers(t *testing.T) {
 	t.Parallel()
 	url := "redis://" + redistest.New(t).Address()
+	serveRecovers(t, "--redis", url)
+	d := start(t, "demo", "--addr", "127.0.0.1:0", "--redis", url, "--log", "--recover", "2m")
+	say(visit(t, d.links[0], `{}`), "", "from the demo")
+	require.Contains(t, run(t, "history", "--redis", url, "--limit", "1000").stdout, "from the demo")
+	d.interrupt()
+	require.Empty(t, d.stderr.String())
+}
+
+// serveRecovers moves a client between nodes that serve starts on a server, whose flag is given.
+func serveRecovers(t *testing.T, flag, url string) {
+	t.Helper()
 	serve := func() *running {
-		return start(t, "serve", "--addr", "127.0.0.1:0", "--redis", url, "--log", "--recover", "2m")
+		return start(t, "serve", "--addr", "127.0.0.1:0", flag, url, "--log", "--recover", "2m")
 	}
 	one, two := serve(), serve()
 	r := roam(t, one.links[0], map[string]any{"name": "ann"})
@@ -107,7 +118,7 @@ func TestRedisServeRecovers(t *testing.T) {
 	}
 	r.do("leave", nil)
 	comesBack(two.links[0])
-	require.Zero(t, run(t, "sockets", "--redis", url, "--nodes", "2").code)
+	require.Zero(t, run(t, "sockets", flag, url, "--nodes", "2").code)
 	three := serve()
 	r.do("leave", nil)
 	comesBack(three.links[0])
@@ -115,12 +126,6 @@ func TestRedisServeRecovers(t *testing.T) {
 		s.interrupt()
 		require.NotContains(t, s.stderr.String(), "in a log", "no command must be reported as a node without a log")
 	}
-
-	d := start(t, "demo", "--addr", "127.0.0.1:0", "--redis", url, "--log", "--recover", "2m")
-	say(visit(t, d.links[0], `{}`), "", "from the demo")
-	require.Contains(t, run(t, "history", "--redis", url, "--limit", "1000").stdout, "from the demo")
-	d.interrupt()
-	require.Empty(t, d.stderr.String())
 }
 
 func TestRedisLogFailures(t *testing.T) {

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/nats/natsdriver"
 	"github.com/backplane-go/backplane/nats/natsstore"
+	"github.com/backplane-go/backplane/socketio"
 	"github.com/backplane-go/backplane/transport"
 )
 
@@ -37,6 +39,40 @@ func Example() {
 	fmt.Println(chat.ServerCount(), "server")
 	// With a server this prints:
 	// 1 server
+}
+
+// A log in JetStream: nodes and clients miss nothing, and the history can be asked for. TestExamples runs this example.
+func Example_log() {
+	ctx := context.Background()
+	url := os.Getenv("NATS_URL")
+
+	cluster, err := backplane.Open(ctx, backplane.Config{
+		Bus: natsdriver.New(url),
+		Log: &backplane.LogConfig{MaxAge: 3 * time.Minute, MaxBytes: 256 << 20},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cluster.Close(ctx)
+	io, err := socketio.NewServer(socketio.Config{
+		Cluster:  cluster,
+		Recovery: &socketio.Recovery{MaxDisconnection: 2 * time.Minute}, // of clients, on any node
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer io.Close(ctx)
+
+	if err := io.To("news").Emit(ctx, "said", "hello"); err != nil {
+		log.Fatal(err)
+	}
+	events, err := io.To("news").History(ctx, backplane.Position{}, 50)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(events), "event:", events[0].Args.Event())
+	// With a server this prints:
+	// 1 event: said
 }
 
 // A cluster that sends messages of more than a megabyte keeps them in JetStream. TestExamples runs this example.
@@ -102,7 +138,7 @@ func ExampleNewWithConfig() {
 	shop := natsdriver.NewWithConfig(natsdriver.Config{Prefix: "shop"}, "nats://localhost:4222")
 	game := natsdriver.NewWithConfig(natsdriver.Config{Prefix: "eu.game", MaxPayload: 64 << 10}, "localhost:4222")
 	fmt.Println(shop.Limits().Payload, game.Limits().Payload)
-	// Output: 1048576 65536
+	// Output: 1044480 65536
 }
 
 // A cluster calls these methods. TestExamples runs this example.

@@ -14,6 +14,7 @@ import (
 func TestExamples(t *testing.T) {
 	t.Setenv("NATS_URL", natstest.New(t, natstest.JetStream(t)).URL())
 	require.Equal(t, "1 server\n", output(t, Example))
+	require.Equal(t, "1 event: said\n", output(t, Example_log))
 	require.Equal(t, "sent\n", output(t, Example_largeMessages))
 	require.Equal(t, "hello on news\n", output(t, ExampleDriver))
 }

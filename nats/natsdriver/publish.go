@@ -12,11 +12,14 @@ import (
 
 // Publish sends all messages at once and waits for the server's confirmation. See transport.Bus.
 func (d *Driver) Publish(ctx context.Context, msgs ...transport.Message) error {
+	return d.publish(ctx, d.publisher, msgs)
+}
+
+func (d *Driver) publish(ctx context.Context, over *broker.Publisher, msgs []transport.Message) error {
 	var tooLarge error
 	for i, m := range msgs {
 		if len(m.Payload) > d.config.MaxPayload {
-			tooLarge = &transport.RejectedError{Accepted: i, Err: fmt.Errorf("%w: %d bytes, at most %d are allowed",
-				ErrTooLarge, len(m.Payload), d.config.MaxPayload)}
+			tooLarge = &transport.RejectedError{Accepted: i, Err: d.tooLarge(len(m.Payload))}
 			msgs = msgs[:i]
 			break
 		}
@@ -24,11 +27,15 @@ func (d *Driver) Publish(ctx context.Context, msgs ...transport.Message) error {
 	if len(msgs) == 0 {
 		return tooLarge
 	}
-	err := d.publisher.Do(ctx, func(c *broker.Conn) error { return d.send(ctx, c.Conn.(*server.Link), msgs) })
+	err := over.Do(ctx, func(c *broker.Conn) error { return d.send(ctx, c.Conn.(*server.Link), msgs) })
 	if err != nil {
 		return err
 	}
 	return tooLarge
+}
+
+func (d *Driver) tooLarge(n int) error {
+	return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, n, d.config.MaxPayload)
 }
 
 // send sends the messages over a connection.

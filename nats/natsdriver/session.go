@@ -23,27 +23,52 @@ type session struct {
 	lastID   int
 	channels map[int]string // by the id of the subscription
 	ids      map[string]int // the same the other way round
+	sights   map[string]sight
+	logged   bool // it is one of OpenLog
 }
 
 // Open connects to a server. See transport.Bus.
 func (d *Driver) Open(ctx context.Context) (transport.Session, error) {
+	s, err := d.open(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (d *Driver) open(ctx context.Context, logged bool) (*broker.Session, error) {
 	c, err := d.sessions.Dialer().Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s := &session{
 		driver: d, link: c.Conn.(*server.Link), channels: make(map[int]string), ids: make(map[string]int),
+		sights: make(map[string]sight), logged: logged,
 	}
 	config := broker.Config{Subscribe: s.subscribe, Unsubscribe: s.unsubscribe}
-	return s.link.NewSession(config, s.deliver, func(err error) error { return err }), nil
+	opened := s.link.NewSession(config, s.deliver, func(err error) error { return err })
+	if logged {
+		if err := s.hearElections(ctx); err != nil {
+			return nil, errors.Join(err, opened.Close(context.WithoutCancel(ctx)))
+		}
+	}
+	return opened, nil
 }
 
-func (s *session) deliver(to *broker.Session, id int, payload []byte) {
+func (s *session) deliver(to *broker.Session, m server.Message) {
+	if m.ID == leaders {
+		to.End(ErrLeader)
+		return
+	}
 	s.mu.Lock()
-	channel, ok := s.channels[id]
+	channel, ok := s.channels[m.ID]
 	s.mu.Unlock()
-	if ok {
-		to.Deliver(transport.Message{Channel: channel, Payload: payload})
+	switch {
+	case !ok:
+	case m.Header != nil:
+		s.deliverHeaded(to, channel, &m)
+	default:
+		to.Deliver(transport.Message{Channel: channel, Payload: m.Payload})
 	}
 }
 
@@ -73,6 +98,7 @@ func (s *session) unsubscribe(ctx context.Context, channels ...string) (int, err
 		b = fmt.Appendf(b, "UNSUB %d\r\n", s.ids[channel])
 		delete(s.channels, s.ids[channel])
 		delete(s.ids, channel)
+		delete(s.sights, channel)
 	}
 	s.mu.Unlock()
 	errs, err := s.link.RoundTrip(ctx, b)

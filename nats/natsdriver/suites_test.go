@@ -26,7 +26,10 @@ func closed(tb testing.TB, d *natsdriver.Driver) *natsdriver.Driver {
 
 // harness is that of a single server, with a proxy for sessions and one for publishers.
 func harness(tb testing.TB, config natsdriver.Config) conformance.Harness {
-	address := natstest.New(tb, nil).Address()
+	return harnessAt(tb, natstest.New(tb, nil).Address(), config)
+}
+
+func harnessAt(tb testing.TB, address string, config natsdriver.Config) conformance.Harness {
 	sessions, publishers := proxy.Start(tb, address), proxy.Start(tb, address)
 	return conformance.Harness{
 		NewBus: func(tb testing.TB) transport.Bus {

@@ -115,7 +115,7 @@ type Driver struct {
 	sessions  *server.Primary // for sessions
 	primary   *server.Primary // for the publisher; only tests connect it in another way than sessions
 	publisher *broker.Publisher
-	readers   *readers
+	readers   *broker.Pool
 	nodes     nodes
 	buffer    []byte // for requests; only for the function that publisher calls
 }
@@ -149,7 +149,8 @@ func NewWithConfig(client redis.UniversalClient, config Config) *Driver {
 }
 
 func (d *Driver) publishTo(p *server.Primary) {
-	d.primary, d.publisher, d.readers = p, broker.NewPublisher(p.Dialer()), newReaders(p.Dialer())
+	d.primary, d.publisher = p, broker.NewPublisher(p.Dialer())
+	d.readers = broker.NewPool(p.Dialer(), maxReaders)
 }
 
 // Limits returns the limit of payloads. The names of channels may have any length.
@@ -158,7 +159,7 @@ func (d *Driver) Limits() transport.Limits { return transport.Limits{Payload: d.
 // Close implements transport.Closer: it closes the connection that publishes. Sessions continue until they are closed,
 // and the client stays usable.
 func (d *Driver) Close(ctx context.Context) error {
-	return errors.Join(d.publisher.Close(ctx), d.readers.close(ctx), d.nodes.close(ctx))
+	return errors.Join(d.publisher.Close(ctx), d.readers.Close(ctx), d.nodes.close(ctx))
 }
 
 // command returns the name of a command of publish/subscribe, which differs on a Redis Cluster.

@@ -41,11 +41,11 @@ func (d *Driver) try(ctx context.Context, key, commands string, then *call) erro
 	if err := d.checkLog(); err != nil {
 		return err
 	}
-	over, err := d.readers.take(ctx)
+	over, err := d.readers.Take(ctx)
 	if err != nil {
 		return err
 	}
-	defer d.readers.give(over)
+	defer d.readers.Give(over)
 	key += ".probe"
 	for redirects := 0; ; redirects++ {
 		err := over.Do(ctx, func(conn *broker.Conn) error {

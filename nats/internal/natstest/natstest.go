@@ -1,5 +1,6 @@
-// Package natstest runs NATS servers for tests, inside the test process: one server, or a cluster of three. They listen
-// on ports of the loopback interface that the system chooses. A server can be restarted on its port.
+// Package natstest runs NATS servers for tests: one server, or a cluster of three, inside the test process or in
+// processes of their own. They listen on ports of the loopback interface that the system chooses. A server can be
+// restarted on its port.
 //
 // # Files
 //
@@ -7,6 +8,7 @@
 //   - cluster.go: a cluster
 //   - tls.go: a server with TLS
 //   - jetstream.go: a server that keeps messages
+//   - process.go, natsd: a server, or three, in processes of their own, with JetStream
 package natstest
 
 import (

@@ -24,6 +24,8 @@ type info struct {
 	Nonce        string   `json:"nonce"`
 	ConnectURLs  []string `json:"connect_urls"`
 	LameDuck     bool     `json:"ldm"`
+	Version      string   `json:"version"`
+	Cluster      string   `json:"cluster"`
 }
 
 // Dialer connects to any of the servers. The Conn of its connections is a *Link, whose Run has to be called.

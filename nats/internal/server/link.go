@@ -10,7 +10,6 @@ import (
 	"net"
 	"strconv"
 	"sync"
-	"sync/atomic"
 
 	"github.com/backplane-go/backplane/transport/broker"
 )
@@ -30,6 +29,7 @@ type Link struct {
 	at        address
 	servers   *Servers
 	witnesses *witnesses // nil for a witness
+	asker     *asker     // nil unless Asking was called
 
 	writing sync.Mutex // held while a PING is written, so that pings has the order of the connection
 
@@ -80,10 +80,17 @@ func (l *Link) Err() error {
 // Ended implements broker.Ender.
 func (l *Link) Ended() bool { return l.Err() != nil }
 
-// Run reads until the connection breaks, and returns why. message gets the id of the subscription and the payload,
-// which belongs to it. problem gets each -ERR, and ErrLameDuck; if it returns an error, Run ends with that. It may be
-// nil.
-func (l *Link) Run(message func(id int, payload []byte), problem func(error) error) error {
+// Message is what a server sends for a subscription. Its slices belong to whoever gets it.
+type Message struct {
+	ID      int    // of the subscription
+	Subject string // only of answers
+	Header  []byte // with the line NATS/1.0, and an empty line at the end; nil if there is none
+	Payload []byte
+}
+
+// Run reads until the connection breaks, and returns why. message gets each message. problem gets each -ERR, and
+// ErrLameDuck; if it returns an error, Run ends with that. It may be nil.
+func (l *Link) Run(message func(m Message), problem func(error) error) error {
 	err := l.read(message, problem)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -95,7 +102,7 @@ func (l *Link) Run(message func(id int, payload []byte), problem func(error) err
 	return err
 }
 
-func (l *Link) read(message func(id int, payload []byte), problem func(error) error) error {
+func (l *Link) read(message func(m Message), problem func(error) error) error {
 	for {
 		line, err := readLine(l.in)
 		if err != nil {
@@ -103,12 +110,12 @@ func (l *Link) read(message func(id int, payload []byte), problem func(error) er
 		}
 		word, rest, _ := bytes.Cut(line, space)
 		switch string(word) {
-		case "MSG":
-			id, payload, err := l.readMessage(rest)
+		case "MSG", "HMSG":
+			m, err := l.readMessage(rest, len(word) == len("HMSG"))
 			if err != nil {
 				return err
 			}
-			message(id, payload)
+			message(m)
 		default:
 			if err := l.handle(word, rest, problem); err != nil {
 				return err
@@ -117,25 +124,37 @@ func (l *Link) read(message func(id int, payload []byte), problem func(error) er
 	}
 }
 
-// readMessage reads the rest of "MSG <subject> <id> [reply-to] <size>", and the payload.
-func (l *Link) readMessage(rest []byte) (id int, payload []byte, err error) {
+// readMessage reads the rest of "MSG <subject> <id> [reply-to] <size>", and the payload. An HMSG has the size of the
+// header before that of both.
+func (l *Link) readMessage(rest []byte, headed bool) (m Message, err error) {
 	words := bytes.Fields(rest)
-	if len(words) < 3 {
-		return 0, nil, malformed(rest)
+	header := 0
+	if headed && len(words) >= 4 {
+		header, err = strconv.Atoi(string(words[len(words)-2]))
 	}
-	id, err = strconv.Atoi(string(words[1]))
+	if len(words) < 3 || err != nil {
+		return m, malformed(rest)
+	}
+	m.ID, err = strconv.Atoi(string(words[1]))
 	size, sizeErr := strconv.Atoi(string(words[len(words)-1]))
-	if err != nil || sizeErr != nil || size < 0 || size > maxMessage {
-		return 0, nil, malformed(rest)
+	if err != nil || sizeErr != nil || header < 0 || size < header || size > maxMessage {
+		return m, malformed(rest)
 	}
-	payload = make([]byte, size)
-	if _, err := io.ReadFull(l.in, payload); err != nil {
-		return 0, nil, disconnected(err)
+	if m.ID == answers {
+		m.Subject = string(words[0])
+	}
+	all := make([]byte, size)
+	if _, err := io.ReadFull(l.in, all); err != nil {
+		return m, disconnected(err)
 	}
 	if _, err := l.in.Discard(2); err != nil {
-		return 0, nil, disconnected(err)
+		return m, disconnected(err)
 	}
-	return id, payload, nil
+	if headed {
+		m.Header = all[:header:header]
+	}
+	m.Payload = all[header:]
+	return m, nil
 }
 
 func malformed(line []byte) error { return fmt.Errorf("natsdriver: malformed line %.80q", line) }
@@ -202,78 +221,4 @@ func (l *Link) serverID() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.info.ID
-}
-
-// NewSession returns a session of the connection, with the rest of its configuration. message and problem are those of
-// Run.
-func (l *Link) NewSession(
-	config broker.Config, message func(s *broker.Session, id int, payload []byte), problem func(error) error,
-) *broker.Session {
-	var session atomic.Pointer[broker.Session]
-	config.Read = func(s *broker.Session) error {
-		session.Store(s)
-		return l.Run(func(id int, payload []byte) { message(s, id, payload) }, problem)
-	}
-	config.Probe = func(context.Context) error {
-		if s := session.Load(); s != nil {
-			_, err := l.ask(nil, s.Alive)
-			return err
-		}
-		return nil // Read has not begun
-	}
-	config.ProbeInterval, config.Close = l.servers.Interval, l.Close
-	return broker.NewSession(config)
-}
-
-// ask writes b and a PING.
-func (l *Link) ask(b []byte, pong func()) (*ping, error) {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	p := &ping{pong: pong}
-	l.mu.Lock()
-	l.pings = append(l.pings, p)
-	l.mu.Unlock()
-	if _, err := l.Write(append(b, "PING\r\n"...)); err != nil {
-		return nil, disconnected(err)
-	}
-	return p, nil
-}
-
-// RoundTrip writes b and waits until this server has processed it. It returns each -ERR that the server has sent.
-func (l *Link) RoundTrip(ctx context.Context, b []byte) ([]error, error) {
-	done := make(chan struct{})
-	p, err := l.ask(b, func() { close(done) })
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case <-done:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-l.ended.Done():
-		select {
-		case <-done: // before the end
-		default:
-			return nil, l.Err()
-		}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return p.errs, nil
-}
-
-// Confirm writes b, and waits until this server has processed it and all other servers of its cluster have heard of
-// everything that it had to tell them before. It returns each -ERR that the server has sent. If the error wraps
-// transport.ErrNotSent, nothing was written.
-func (l *Link) Confirm(ctx context.Context, b []byte) ([]error, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(l.ended, cancel)()
-	errs, err := l.witnesses.confirm(ctx, b)
-	if err != nil {
-		if end := l.Err(); end != nil && errors.Is(err, context.Canceled) && l.ended.Err() != nil {
-			err = end
-		}
-	}
-	return errs, err
 }

@@ -187,12 +187,16 @@ type greeting struct {
 	Version   string `json:"version"`
 	Protocol  int    `json:"protocol"`
 	Echo      bool   `json:"echo"`
+	Headers   bool   `json:"headers"`
+	// NoResponders asks for an answer to questions on subjects that nobody listens to.
+	NoResponders bool `json:"no_responders"`
 }
 
 // connect returns the first lines of a client, which end with a PING.
 func (s *Servers) connect(a address, i info, secure bool) ([]byte, error) {
 	o := s.options
-	g := greeting{TLS: secure, Name: o.Name, Lang: "go", Version: nats.Version, Protocol: 1, Echo: true}
+	g := greeting{TLS: secure, Name: o.Name, Lang: "go", Version: nats.Version, Protocol: 1, Echo: true,
+		Headers: true, NoResponders: true}
 	if password, ok := a.user.Password(); ok {
 		g.User, g.Password = a.user.Username(), password
 	} else if a.user != nil {

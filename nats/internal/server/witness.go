@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/backplane-go/backplane/transport"
@@ -16,6 +17,7 @@ type witness struct {
 	link    *Link
 	session *broker.Session
 	seen    [2]int // the number of the last marker that came, by the id of the subscription
+	answer  int    // the number of the last answer that came
 	dead    bool
 }
 
@@ -41,8 +43,8 @@ func (w *witnesses) add(ctx context.Context, a address) error {
 		return l.Close()
 	}
 	other := &witness{link: l}
-	other.session = l.NewSession(broker.Config{}, func(_ *broker.Session, id int, payload []byte) {
-		w.saw(other, id, payload)
+	other.session = l.NewSession(broker.Config{}, func(_ *broker.Session, m Message) {
+		w.saw(other, m)
 	}, nil)
 	go func() {
 		<-l.ended.Done()
@@ -51,6 +53,13 @@ func (w *witnesses) add(ctx context.Context, a address) error {
 		other.dead = true
 		w.changeLocked()
 	}()
+	if w.answers != "" {
+		errs, err := l.RoundTrip(ctx, fmt.Appendf(nil, "SUB %s* %d\r\n", w.answers, answers))
+		if err = errors.Join(append(errs, err)...); err != nil {
+			other.end()
+			return err
+		}
+	}
 	// Servers that have just connected tell each other all subscriptions at once, in any order. Only one that was made
 	// afterwards shows that they have finished.
 	if err = w.join(ctx, other, joins); err == nil {
@@ -105,13 +114,20 @@ func (w *witnesses) join(ctx context.Context, other *witness, id int) error {
 	}
 }
 
-// saw notes that a marker has come to a witness. Others may publish on its subject, too.
-func (w *witnesses) saw(other *witness, id int, payload []byte) {
-	number, err := strconv.Atoi(string(payload))
+// saw notes that a marker or an answer has come to a witness. Others may publish on its subject, too.
+func (w *witnesses) saw(other *witness, m Message) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err == nil && 0 <= id && id < len(other.seen) && number > other.seen[id] && number <= w.sent {
-		other.seen[id] = number
+	if number, ok := strings.CutPrefix(m.Subject, w.answers); ok && m.ID == answers {
+		if n, err := strconv.Atoi(number); err == nil && n > other.answer {
+			other.answer = n
+			w.changeLocked()
+		}
+		return
+	}
+	number, err := strconv.Atoi(string(m.Payload))
+	if err == nil && 0 <= m.ID && m.ID < len(other.seen) && number > other.seen[m.ID] && number <= w.sent {
+		other.seen[m.ID] = number
 		w.changeLocked()
 	}
 }

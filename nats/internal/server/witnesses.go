@@ -21,6 +21,7 @@ type witnesses struct {
 	servers  *Servers
 	main     *Link
 	subjects [2]string // of markers and joins
+	answers  string    // what the subjects of answers to Prove begin with, or empty: see Link.Prove
 
 	preparing sync.Mutex // held while connections are opened
 
@@ -71,7 +72,7 @@ func (w *witnesses) confirm(ctx context.Context, b []byte) ([]error, error) {
 			return errs, err // the marker will not come
 		}
 	}
-	return errs, w.await(ctx, number)
+	return errs, w.await(ctx, func(other *witness) bool { return other.seen[markers] >= number })
 }
 
 // marker returns the next marker, which is empty if there are no witnesses.
@@ -91,13 +92,13 @@ func (w *witnesses) encode(id, number int) []byte {
 	return fmt.Appendf(nil, "PUB %s %d\r\n%s\r\n", w.subjects[id], len(text), text)
 }
 
-// await waits until all witnesses that live have seen a marker.
-func (w *witnesses) await(ctx context.Context, number int) error {
+// await waits until all witnesses that live have seen something.
+func (w *witnesses) await(ctx context.Context, seen func(other *witness) bool) error {
 	for {
 		w.mu.Lock()
 		missing, changed := "", w.changed
 		for _, other := range w.byID {
-			if !other.dead && other.seen[markers] < number {
+			if !other.dead && !seen(other) {
 				missing = other.link.at.host
 			}
 		}

@@ -24,14 +24,14 @@ type natsEngine struct{}
 func (natsEngine) facts() facts {
 	return facts{
 		name: "NATS", flag: "nats", dialects: []string{standardDialect},
-		flags: []string{"nats-prefix", "nats-creds", "nats-ca", "nats-max-payload"},
+		flags: []string{"nats-prefix", "nats-creds", "nats-ca", "nats-max-payload"}, log: true,
 	}
 }
 
 // The defaults of natsdriver.Config.
 const (
 	defaultNATSPrefix  = "backplane"
-	defaultNATSPayload = 1 << 20
+	defaultNATSPayload = 1<<20 - 4<<10
 )
 
 // natsFlags are those of natsEngine.
@@ -54,7 +54,7 @@ func (e natsEngine) bind(f *Flags, _ bool) {
 	f.fs.StringVar(&f.nats.ca, "nats-ca", "",
 		"`FILE` with the certificates of the authorities that NATS servers are trusted by (default: the system's)")
 	f.fs.IntVar(&f.nats.payload, "nats-max-payload", defaultNATSPayload,
-		"largest message in `BYTES`: at most max_payload of the NATS servers")
+		"largest message in `BYTES`: at most max_payload of the NATS servers, and 4096 less with a log")
 	f.group(f.fs, "nats", "nats-prefix", "nats-creds", "nats-ca", "nats-max-payload")
 }
 

@@ -3,6 +3,7 @@ package connect
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -15,6 +16,9 @@ const embedded = "embedded"
 
 // readyTimeout limits how long it may take until the server inside the process accepts clients.
 const readyTimeout = 10 * time.Second
+
+// forLog is how much larger than a message what a log keeps may be, in bytes.
+const forLog = 4 << 10
 
 // embed starts a server for the nodes of this process. Programs on the same machine can connect to it, too.
 func (s *NATS) embed(f *Flags) error {
@@ -29,16 +33,31 @@ func (s *NATS) embed(f *Flags) error {
 		return &cli.UsageError{Reason: fmt.Sprintf("--nats-max-payload: the embedded server allows at most %d",
 			server.MAX_PAYLOAD_MAX_SIZE)}
 	}
-	running, err := server.NewServer(&server.Options{
+	options := &server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
-		MaxPayload: int32(max(f.nats.payload, defaultNATSPayload)),
-	})
+		MaxPayload: int32(min(max(f.nats.payload, defaultNATSPayload)+forLog, server.MAX_PAYLOAD_MAX_SIZE)),
+	}
+	if f.log != nil && f.log.on {
+		folder, err := os.MkdirTemp("", "backplane-demo")
+		if err != nil {
+			return fmt.Errorf("the embedded NATS server: %w", err)
+		}
+		options.JetStream, options.StoreDir = true, folder
+	}
+	remove := func() {
+		if options.StoreDir != "" {
+			_ = os.RemoveAll(options.StoreDir) // what is left is in the folder for temporary files
+		}
+	}
+	running, err := server.NewServer(options)
 	if err != nil {
+		remove()
 		return fmt.Errorf("the embedded NATS server: %w", err)
 	}
 	stop := func() {
 		running.Shutdown()
 		running.WaitForShutdown()
+		remove()
 	}
 	running.Start()
 	if !running.ReadyForConnections(readyTimeout) {

@@ -33,7 +33,8 @@ func (s *NATS) Explain(err error) error {
 // natsErrors are errors of the driver whose text says what to do.
 var natsErrors = []error{
 	natsdriver.ErrDisconnected, natsdriver.ErrLameDuck, natsdriver.ErrTooLarge, natsdriver.ErrOptions,
-	natsdriver.ErrWitness, natsdriver.ErrApart,
+	natsdriver.ErrWitness, natsdriver.ErrApart, natsdriver.ErrNoJetStream, natsdriver.ErrVersion, natsdriver.ErrStream,
+	natsdriver.ErrUnwritable, natsdriver.ErrLeader, natsdriver.ErrMissed,
 }
 
 // Reason returns what an error of the driver means and what to do, or an empty text for other errors.

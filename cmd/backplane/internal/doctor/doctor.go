@@ -40,8 +40,9 @@ With --log it begins a log if there is none. In the streams dialect it checks
 the rights for the stream, with --log those for the log and sessions, too.
 
 With --nats it checks the servers of the NATS cluster, max_payload, the
-permissions that the user needs, whether a message comes back, and whether there
-is JetStream. It asks the nodes to answer.
+permissions that the user needs, whether a message comes back, whether there is
+JetStream, and the log. It asks the nodes to answer. With --log it begins a log
+if there is none.
 
 The exit status is 1 if a check fails. Warnings do not change it: the cluster
 works, but an administrator should look at them.`,

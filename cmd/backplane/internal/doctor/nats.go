@@ -22,6 +22,10 @@ var natsChecks = []check{
 	{"permissions", natsPermissions, "max_payload"},
 	{"messages", loopback, "permissions"},
 	{"JetStream", natsJetStream, "connection"},
+	{"log", natsLog, "permissions"},
+	{"sessions", natsSessions, "log"},
+	{"log contents", natsLogContents, "log"},
+	{"log nodes", natsLogNodes, "log"},
 	{"nodes", askedNodes, "messages"},
 }
 
@@ -90,7 +94,7 @@ func natsMaxPayload(_ context.Context, s *subject) finding {
 	return pass("the server accepts %d bytes; nodes send up to %d", most, ours)
 }
 
-// natsJetStream finds out whether the account has JetStream, which stores for large messages use.
+// natsJetStream finds out whether the account has JetStream, which a log and stores for large messages use.
 func natsJetStream(ctx context.Context, s *subject) finding {
 	conn, err := s.nats.Connect(ctx)
 	if err != nil {
@@ -109,12 +113,12 @@ func natsJetStream(ctx context.Context, s *subject) finding {
 		return pass("enabled for the account; streams: %d", info.Streams)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount),
 		errors.Is(err, nats.ErrNoResponders):
-		return pass("not enabled; only a store for large messages needs it")
+		return pass("not enabled; only a log and a store for large messages need it")
 	case errors.Is(conn.LastError(), nats.ErrPermissionViolation):
 		return pass("not known, because the user's permissions do not allow $JS.API.INFO or _INBOX.>; " +
-			"only a store for large messages needs it")
+			"only a log and a store for large messages need it")
 	}
-	return pass("it does not answer; only a store for large messages needs it")
+	return pass("it does not answer; only a log and a store for large messages need it")
 }
 
 // jetStreamTimeout is how long to wait for an answer, which does not come if the user may not ask.

@@ -42,7 +42,7 @@ servers with @socket.io/redis-adapter. Those do not say which server a client is
 connected to. With --dialect sharded it joins those with createShardedAdapter,
 and with --dialect streams those with @socket.io/redis-streams-adapter.
 
-With --log the database or Redis keeps the messages, so that no node misses any,
+With --log the server keeps the messages, so that no node misses any,
 and with --recover a client that reconnects to any node gets all that it has
 missed, also if its node has crashed. All nodes of the cluster need --log. In
 the streams dialect Node.js's servers have the same log, and recover the same
