@@ -161,7 +161,7 @@ var logDeliveryMutants = []mutant[conformance.LogHarness]{
 			records[i].Keep = false
 		}
 	}),
-	changesReported("AppendReportsPositions", "reports the offset itself as Previous", func(records []transport.Record) {
+	changesReported("AppendReportsPositions", "reports the offset as Previous", func(records []transport.Record) {
 		for i := range records {
 			records[i].Previous = records[i].Offset
 		}
