@@ -99,6 +99,7 @@ func TestInteropRedisStreamsRecovery(t *testing.T) {
 		offset(f, c, "seen", i)
 		b.cut()
 		require.NotEmpty(t, f.gone(c))
+		c.disconnected() // a client that has not noticed yet would not connect again
 		s.awaitSession(t)
 		f.must(emit("missed", i, 1).to("den"))
 		f.must(emit("missed", i, 2, []byte{1}).to(id))
@@ -151,6 +152,7 @@ func TestInteropRedisStreamsRecoveryRefused(t *testing.T) {
 			id := c.id
 			b.cut()
 			require.NotEmpty(t, f.gone(c), name)
+			c.disconnected() // see above
 			spoil(t, s.awaitSession(t))
 			f.server = other
 			b.lead(address(other))
