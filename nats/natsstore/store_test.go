@@ -22,8 +22,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience is how long a test waits for something that must happen.
+const patience = 2 * time.Minute
+
 func bounded(tb testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	tb.Cleanup(cancel)
 	return ctx
 }
@@ -48,6 +51,7 @@ func TestConformance(t *testing.T) {
 		return natsstore.NewWithConfig(connect(tb, "nats://"+p.Address()), config)
 	}
 	conformance.Store(t, conformance.StoreHarness{
+		Patience: patience,
 		NewStore: func(tb testing.TB) storage.Store { return store(tb, natsstore.Config{}) },
 		NewShortLived: func(tb testing.TB, timeToLive time.Duration) storage.Store {
 			name := fmt.Sprint("short-", timeToLive.Seconds())
@@ -62,6 +66,7 @@ func TestCluster(t *testing.T) {
 	s := natstest.New(t, natstest.JetStream(t))
 	nc := connect(t, s.URL())
 	conformance.Cluster(t, conformance.ClusterHarness{
+		Patience: patience,
 		NewConfig: func(tb testing.TB) core.Config {
 			bus := natsdriver.NewWithConfig(natsdriver.Config{MaxPayload: 2000}, s.URL())
 			return core.Config{Bus: bus, Store: natsstore.New(nc)}

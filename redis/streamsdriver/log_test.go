@@ -15,8 +15,11 @@ import (
 	"github.com/backplane-go/backplane/transport"
 )
 
+// patience is how long a test waits for something that must happen.
+const patience = 2 * time.Minute
+
 func bounded(tb testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	tb.Cleanup(cancel)
 	return ctx
 }
@@ -157,7 +160,7 @@ func TestTrimmedEntries(t *testing.T) {
 	require.Eventually(t, func() bool {
 		got, err := d.Replay(bounded(t), chat, r2.Position(), transport.ReadLimit{})
 		return err == nil && len(got) == 0
-	}, time.Minute, time.Millisecond, "the session proves that nothing is missing")
+	}, patience, time.Millisecond, "the session proves that nothing is missing")
 	require.Equal(t, r2.Offset, bounds(t, d, chat).Newest)
 }
 
@@ -181,7 +184,7 @@ func TestLostEntries(t *testing.T) {
 			require.Error(t, err, "the session ends")
 			require.NotErrorIs(t, err, context.DeadlineExceeded)
 			var b transport.Bounds
-			require.Eventually(t, func() bool { b, err = d.Bounds(bounded(t), chat); return err == nil }, time.Minute,
+			require.Eventually(t, func() bool { b, err = d.Bounds(bounded(t), chat); return err == nil }, patience,
 				time.Millisecond)
 			require.NotEqual(t, before.Epoch, b.Epoch)
 			_, err = d.Replay(bounded(t), chat, before, transport.ReadLimit{})
@@ -210,7 +213,7 @@ func TestAwaySessions(t *testing.T) {
 	_, err = d.TakeAway(bounded(t), "pid")
 	require.ErrorIs(t, err, storage.ErrNotFound)
 	require.NoError(t, d.PutAway(bounded(t), "pid", nil, time.Millisecond))
-	require.Eventually(t, func() bool { return len(server.Do(t, "KEYS", "*").Items) == 0 }, time.Minute,
+	require.Eventually(t, func() bool { return len(server.Do(t, "KEYS", "*").Items) == 0 }, patience,
 		time.Millisecond, "it expires")
 	server.Do(t, "LPUSH", "sio:session:list", "x")
 	_, err = d.TakeAway(bounded(t), "list")

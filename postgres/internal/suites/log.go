@@ -47,7 +47,8 @@ func (o Opener) logHarness(tb testing.TB) conformance.LogHarness {
 	}
 	proxy := pgtest.NewProxy(tb, database)
 	h := conformance.LogHarness{
-		NewLog: func(tb testing.TB) transport.Log { return o.open(tb, proxy.URL()) },
+		Patience: patience,
+		NewLog:   func(tb testing.TB) transport.Log { return o.open(tb, proxy.URL()) },
 		NewEpoch: func(tb testing.TB, _ transport.Log) {
 			drop, err := postgres.DropLog("")
 			if err != nil {
