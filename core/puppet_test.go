@@ -38,7 +38,7 @@ func (p *puppet) answerAnnouncement(env *codec.Envelope) {
 	defer p.mu.Unlock()
 	for _, uid := range p.alive {
 		if env.Type == codec.InitialHeartbeat && env.UID != uid {
-			p.say(codec.Envelope{Type: codec.Heartbeat, UID: uid})
+			_ = p.publish(codec.Envelope{Type: codec.Heartbeat, UID: uid}) // fails only if the bus is closed
 		}
 	}
 }
@@ -76,6 +76,11 @@ func newPuppet(t testing.TB, bus transport.Bus, nsp, uid string) *puppet {
 // say publishes an envelope as the puppet, unless it names another sender.
 func (p *puppet) say(env codec.Envelope) {
 	p.t.Helper()
+	require.NoError(p.t, p.publish(env), "a puppet's %v", env.Type)
+}
+
+// publish is say for a goroutine that is not the test's.
+func (p *puppet) publish(env codec.Envelope) error {
 	if env.UID == "" {
 		env.UID = p.uid
 	}
@@ -83,16 +88,20 @@ func (p *puppet) say(env codec.Envelope) {
 		env.NSP = p.nsp
 	}
 	payload, err := jsonmsgpack.Codec{}.Append(nil, &env, codec.Text)
-	require.NoError(p.t, err, "encode %v", env.Type)
-	p.shout(string(payload))
+	if err != nil {
+		return err
+	}
+	return p.send(payload)
 }
 
 // shout publishes any bytes.
 func (p *puppet) shout(payload string) {
 	p.t.Helper()
-	err := p.bus.Publish(context.WithoutCancel(p.t.Context()),
-		transport.Message{Channel: "socket.io#" + p.nsp, Payload: []byte(payload)})
-	require.NoError(p.t, err, "a puppet's Publish")
+	require.NoError(p.t, p.send([]byte(payload)), "a puppet's Publish")
+}
+
+func (p *puppet) send(payload []byte) error {
+	return p.bus.Publish(context.Background(), transport.Message{Channel: "socket.io#" + p.nsp, Payload: payload})
 }
 
 // of returns the messages of a type that were received from a node.
