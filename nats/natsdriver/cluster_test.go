@@ -28,7 +28,6 @@ func TestConformanceOnThreeServers(t *testing.T) {
 	c := natstest.NewCluster(t, nil)
 	var next atomic.Int64
 	conformance.Bus(t, conformance.Harness{
-		Patience: patience,
 		NewBus: func(tb testing.TB) transport.Bus {
 			one, other := next.Add(1), next.Add(1) // sessions and publisher, too
 			return closed(tb, natsdriver.NewWithServers(c.Servers[one%3].URL(), c.Servers[other%3].URL(),

@@ -21,7 +21,6 @@ func logHarness(tb testing.TB, config natsdriver.Config) conformance.LogHarness 
 	js := jetStream(tb, s.URL())
 	config.Stream = "log"
 	return conformance.LogHarness{
-		Patience: patience,
 		NewLog: func(tb testing.TB) transport.Log {
 			return closed(tb, natsdriver.NewWithConfig(config, p.Address()))
 		},
@@ -61,7 +60,6 @@ func TestAppendConformance(t *testing.T) {
 func TestSessionsConformance(t *testing.T) {
 	p := proxy.Start(t, natstest.Start(t).Address())
 	conformance.Sessions(t, conformance.SessionsHarness{
-		Patience:    patience,
 		NewSessions: func(tb testing.TB) storage.Sessions { return closed(tb, natsdriver.New(p.Address())) },
 		Stall:       func(testing.TB, storage.Sessions) (resume func()) { return proxy.Stall(p) },
 	})

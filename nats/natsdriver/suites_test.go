@@ -32,7 +32,6 @@ func harness(tb testing.TB, config natsdriver.Config) conformance.Harness {
 func harnessAt(tb testing.TB, address string, config natsdriver.Config) conformance.Harness {
 	sessions, publishers := proxy.Start(tb, address), proxy.Start(tb, address)
 	return conformance.Harness{
-		Patience: patience,
 		NewBus: func(tb testing.TB) transport.Bus {
 			return closed(tb, natsdriver.NewWithServers(sessions.Address(), publishers.Address(), config))
 		},
@@ -58,7 +57,6 @@ func TestCluster(t *testing.T) {
 	address := natstest.New(t, nil).Address()
 	sessions, store := proxy.Start(t, address), memory.NewStore()
 	conformance.Cluster(t, conformance.ClusterHarness{
-		Patience: patience,
 		NewConfig: func(tb testing.TB) core.Config {
 			bus := natsdriver.NewWithServers(sessions.Address(), address, clusterConfig)
 			return core.Config{Bus: bus, Store: store}

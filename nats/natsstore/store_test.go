@@ -66,7 +66,6 @@ func TestCluster(t *testing.T) {
 	s := natstest.New(t, natstest.JetStream(t))
 	nc := connect(t, s.URL())
 	conformance.Cluster(t, conformance.ClusterHarness{
-		Patience: patience,
 		NewConfig: func(tb testing.TB) core.Config {
 			bus := natsdriver.NewWithConfig(natsdriver.Config{MaxPayload: 2000}, s.URL())
 			return core.Config{Bus: bus, Store: natsstore.New(nc)}

@@ -78,7 +78,6 @@ func TestConformanceOnARedisCluster(t *testing.T) {
 	sessions, toSessions := proxies(t, cluster)
 	publishers, toPublishers := proxies(t, cluster)
 	conformance.Bus(t, conformance.Harness{
-		Patience: patience,
 		NewBus: func(tb testing.TB) transport.Bus {
 			return closed(tb, redisdriver.NewWithClients(clusterClient(tb, cluster, toSessions),
 				clusterClient(tb, cluster, toPublishers), redisdriver.Config{}))
@@ -107,7 +106,6 @@ func TestClusterOnARedisCluster(t *testing.T) {
 	cluster, store := redistest.NewCluster(t), memory.NewStore()
 	sessions, toSessions := proxies(t, cluster)
 	conformance.Cluster(t, conformance.ClusterHarness{
-		Patience: patience,
 		NewConfig: func(tb testing.TB) core.Config {
 			return core.Config{Store: store, Bus: redisdriver.NewWithClients(clusterClient(tb, cluster, toSessions),
 				clusterClient(tb, cluster, nil), clusterConfig)}

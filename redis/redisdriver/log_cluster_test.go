@@ -18,7 +18,6 @@ func TestLogConformanceOnARedisCluster(t *testing.T) {
 	cluster := redistest.NewCluster(t)
 	all, dial := proxies(t, cluster)
 	conformance.Log(t, conformance.LogHarness{
-		Patience: patience,
 		NewLog: func(tb testing.TB) transport.Log {
 			return closed(tb, redisdriver.NewWithConfig(clusterClient(tb, cluster, dial), clusterConfig))
 		},
@@ -38,7 +37,6 @@ func TestSessionsConformanceOnARedisCluster(t *testing.T) {
 	cluster := redistest.NewCluster(t)
 	all, dial := proxies(t, cluster)
 	conformance.Sessions(t, conformance.SessionsHarness{
-		Patience: patience,
 		NewSessions: func(tb testing.TB) storage.Sessions {
 			return closed(tb, redisdriver.New(clusterClient(tb, cluster, dial)))
 		},

@@ -16,7 +16,6 @@ func logHarness(tb testing.TB, config redisdriver.Config) conformance.LogHarness
 	redis := redistest.New(tb, "appendonly yes", "appendfsync everysec")
 	p := proxy.Start(tb, redis.Address())
 	return conformance.LogHarness{
-		Patience: patience,
 		NewLog: func(tb testing.TB) transport.Log {
 			return closed(tb, redisdriver.NewWithConfig(client(tb, p.Address()), config))
 		},
@@ -42,7 +41,6 @@ func TestLogConformanceWithOptions(t *testing.T) {
 func TestSessionsConformance(t *testing.T) {
 	p := proxy.Start(t, redistest.New(t).Address())
 	conformance.Sessions(t, conformance.SessionsHarness{
-		Patience: patience,
 		NewSessions: func(tb testing.TB) storage.Sessions {
 			return closed(tb, redisdriver.New(client(tb, p.Address())))
 		},

@@ -41,7 +41,6 @@ func harness(tb testing.TB, config redisdriver.Config) conformance.Harness {
 	address := redistest.New(tb).Address()
 	sessions, publishers := proxy.Start(tb, address), proxy.Start(tb, address)
 	return conformance.Harness{
-		Patience: patience,
 		NewBus: func(tb testing.TB) transport.Bus {
 			return closed(tb, redisdriver.NewWithClients(client(tb, sessions.Address()),
 				client(tb, publishers.Address()), config))
@@ -82,7 +81,6 @@ func TestCluster(t *testing.T) {
 	address := redistest.New(t).Address()
 	sessions, store := proxy.Start(t, address), memory.NewStore()
 	conformance.Cluster(t, conformance.ClusterHarness{
-		Patience: patience,
 		NewConfig: func(tb testing.TB) core.Config {
 			bus := redisdriver.NewWithClients(client(tb, sessions.Address()), client(tb, address), clusterConfig)
 			return core.Config{Bus: bus, Store: store}

@@ -110,9 +110,8 @@ func harness(tb testing.TB, bus func(*streamsdriver.Driver) transport.Bus) confo
 	config := streamsdriver.Config{MaxLen: 1 << 20}
 	p := proxy.Start(tb, redistest.New(tb).Address())
 	return conformance.Harness{
-		Patience: patience,
-		NewBus:   func(tb testing.TB) transport.Bus { return bus(newDriver(tb, p.Address(), config)) },
-		Sever:    func(testing.TB, transport.Bus) { p.Sever() },
+		NewBus: func(tb testing.TB) transport.Bus { return bus(newDriver(tb, p.Address(), config)) },
+		Sever:  func(testing.TB, transport.Bus) { p.Sever() },
 		NoServer: func(tb testing.TB) transport.Bus {
 			return bus(newDriver(tb, "127.0.0.1:1", config))
 		},

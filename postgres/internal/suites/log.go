@@ -47,8 +47,7 @@ func (o Opener) logHarness(tb testing.TB) conformance.LogHarness {
 	}
 	proxy := pgtest.NewProxy(tb, database)
 	h := conformance.LogHarness{
-		Patience: patience,
-		NewLog:   func(tb testing.TB) transport.Log { return o.open(tb, proxy.URL()) },
+		NewLog: func(tb testing.TB) transport.Log { return o.open(tb, proxy.URL()) },
 		NewEpoch: func(tb testing.TB, _ transport.Log) {
 			drop, err := postgres.DropLog("")
 			if err != nil {

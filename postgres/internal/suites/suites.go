@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -24,9 +23,6 @@ import (
 	"github.com/backplane-go/backplane/storage"
 	"github.com/backplane-go/backplane/transport"
 )
-
-// patience is how long a check waits for something that must happen.
-const patience = 2 * time.Minute
 
 // Driver is a driver of PostgreSQL.
 type Driver interface {
@@ -75,7 +71,6 @@ func (o Opener) busHarness(tb testing.TB) conformance.Harness {
 	database := pgtest.Database(tb)
 	proxy := pgtest.NewProxy(tb, database)
 	return conformance.Harness{
-		Patience:       patience,
 		NewBus:         func(tb testing.TB) transport.Bus { return o.open(tb, proxy.URL()) },
 		Sever:          func(tb testing.TB, _ transport.Bus) { pgtest.KillListeners(tb, database) },
 		SeverPublisher: func(tb testing.TB, _ transport.Bus) { pgtest.KillPublishers(tb, database) },
@@ -114,7 +109,6 @@ func (o Opener) busHarness(tb testing.TB) conformance.Harness {
 func (o Opener) testStore(t *testing.T) {
 	proxy := pgtest.NewProxy(t, pgtest.Database(t))
 	conformance.Store(t, conformance.StoreHarness{
-		Patience: patience,
 		NewStore: func(tb testing.TB) storage.Store { return o.open(tb, proxy.URL()) },
 		Stall: func(testing.TB, storage.Store) (resume func()) {
 			proxy.Stall(pgtest.Both)
@@ -126,7 +120,6 @@ func (o Opener) testStore(t *testing.T) {
 func (o Opener) testSessions(t *testing.T) {
 	proxy := pgtest.NewProxy(t, pgtest.Database(t))
 	conformance.Sessions(t, conformance.SessionsHarness{
-		Patience:    patience,
 		NewSessions: func(tb testing.TB) storage.Sessions { return o.open(tb, proxy.URL()) },
 		Stall: func(testing.TB, storage.Sessions) (resume func()) {
 			proxy.Stall(pgtest.Both)
@@ -138,7 +131,6 @@ func (o Opener) testSessions(t *testing.T) {
 func (o Opener) testCluster(t *testing.T, c codec.Codec) {
 	database := pgtest.Database(t)
 	conformance.Cluster(t, conformance.ClusterHarness{
-		Patience: patience,
 		NewConfig: func(tb testing.TB) core.Config {
 			return core.Config{Bus: o.open(tb, database), Codec: c}
 		},
