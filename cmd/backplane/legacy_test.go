@@ -201,7 +201,7 @@ func TestLegacyRefusesWhatItHasNoMessageFor(t *testing.T) {
 		with := func(flags ...string) []string {
 			return append(append(slices.Clone(command), nowhere, "--dialect", "legacy"), flags...)
 		}
-		requireUsage(t, "--dialect must be standard, legacy, classic, sharded or streams", with("--dialect", "old")...)
+		requireUsage(t, unknownDialect, with("--dialect", "old")...)
 		for flag, value := range map[string]string{
 			"--codec": "cbor", "--secret-file": "file", "--table": "t", "--table-owner": "r",
 		} {

@@ -55,10 +55,13 @@ func TestLegacyServe(t *testing.T) {
 		`SELECT count(*)::int FROM pg_class WHERE relname = 'socket_io_attachments'`), "the dialect needs no table")
 }
 
+// unknownDialect is what the commands say about --dialect old.
+const unknownDialect = "--dialect must be standard, legacy, classic, sharded or streams, not old"
+
 func TestLegacyServeRefuses(t *testing.T) {
 	t.Parallel()
 	requireUsage(t, "--dialect legacy needs --postgres URL", "serve", "--dialect", "legacy")
-	requireUsage(t, "--dialect must be standard, legacy, classic, sharded or streams", "serve", "--dialect", "old")
+	requireUsage(t, unknownDialect, "serve", "--dialect", "old")
 	requireUsage(t, "--table: the legacy dialect sends large messages in pieces", "serve", "--dialect", "legacy",
 		nowhere, "--table", "t")
 	requireUsage(t, "not defined: --dialect", "demo", "--dialect", "legacy")
