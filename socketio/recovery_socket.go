@@ -77,7 +77,7 @@ func (s *Socket) hasChange(at backplane.Position) bool {
 	}
 	s.roster.log.mu.Lock()
 	defer s.roster.log.mu.Unlock()
-	return at == s.session.changed || at.Before(s.session.changed)
+	return includes(s.session.changed, at)
 }
 
 // handOver makes another socket, which nothing else uses yet, the successor of a suspended one. The successor
