@@ -38,8 +38,9 @@ Run "backplane help <command>" for the description and the flags of a command.
 
 The database is --postgres URL, or the environment variable DATABASE_URL. A
 Redis server is --redis URL, and a NATS server is --nats URL. Servers with
-@socket.io/redis-adapter need --dialect classic or sharded, and those of
-Socket.IO 2 with socket.io-adapter-postgres --dialect legacy.
+@socket.io/redis-adapter need --dialect classic or sharded, those with
+@socket.io/redis-streams-adapter --dialect streams, and those of Socket.IO 2
+with socket.io-adapter-postgres --dialect legacy.
 
 The exit status is 0 for success, 1 if the command failed or not all nodes
 answered, and 2 for wrong usage.`,
