@@ -99,13 +99,15 @@ func sessionsAreUsedConcurrently(c *sessionsChecker) {
 	one, two := c.newSessions(), c.newSessions()
 	stores := []storage.Sessions{one, two}
 	const clients, nodes = 24, 6
-	rounds := c.affordable(40, 400)
+	const least = 5 // rounds, so that all methods are called, even if the server is slow
+	most := c.scale(40, 400)
+	start := time.Now()
 	var mu sync.Mutex
 	owned := make(map[string]int) // how often each session was taken
 	c.inParallel("all methods on 24 goroutines", clients, func(ctx context.Context, i int) error {
 		s := stores[i%2]
 		key, owner := fmt.Sprint("key ", i), fmt.Sprint("node ", i%nodes)
-		for n := range rounds {
+		for n := 0; n < least || n < most && time.Since(start) < c.patience/2; n++ {
 			var batch []storage.SavedSession // in different orders: they must not wait for each other in a circle
 			for j := range clients {
 				shared := c.saved("s", fmt.Sprint("shared ", (i*7+j*(1+i%5*2))%clients), owner, n%3 == 0)
@@ -139,8 +141,8 @@ func sessionsAreUsedConcurrently(c *sessionsChecker) {
 		return nil
 	})
 	for i := range clients {
-		if n := owned[fmt.Sprint("key ", i)]; n != rounds {
-			c.fail("all methods on 24 goroutines", fmt.Sprintf("%d rounds of each", rounds), "%d", n)
+		if n := owned[fmt.Sprint("key ", i)]; n < least {
+			c.fail("all methods on 24 goroutines", fmt.Sprintf("at least %d rounds of each", least), "%d", n)
 		}
 	}
 }

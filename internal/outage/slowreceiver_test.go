@@ -26,7 +26,7 @@ func TestSlowReceiver(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		database := pgtest.Database(t)
 		const queue = 100
-		sender := startNode(t, k.openAt(t, database))
+		sender := startNode(t, k.openAt(t, database), func(c *backplane.Config) { c.PublishTimeout = patience })
 		receiver := startNode(t, k.openAt(t, database), func(c *backplane.Config) { c.ReceiveQueue = queue })
 		waitForPeers(t, sender, receiver)
 		ctx := within(t)
