@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
+	"github.com/redis/go-redis/v9"
 )
 
 // bare is the lower bound: it moves the same bytes in the same batches and does nothing else. One connection publishes
@@ -125,6 +126,41 @@ func bareNATS(_ context.Context, url string) (*bareConns, error) {
 		close: func(context.Context) {
 			publisher.Close()
 			listener.Close()
+		},
+	}, nil
+}
+
+// bareRedis sends each batch in one pipeline.
+func bareRedis(ctx context.Context, url string) (*bareConns, error) {
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	client := redis.NewClient(options)
+	subscription := client.Subscribe(ctx, "bench-bare")
+	if _, err := subscription.Receive(ctx); err != nil {
+		return nil, err
+	}
+	return &bareConns{
+		publish: func(ctx context.Context, payloads []string) error {
+			_, err := client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+				for _, p := range payloads {
+					pipe.Publish(ctx, "bench-bare", p)
+				}
+				return nil
+			})
+			return err
+		},
+		receive: func(ctx context.Context) ([]byte, error) {
+			m, err := subscription.ReceiveMessage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return []byte(m.Payload), nil
+		},
+		close: func(context.Context) {
+			_ = subscription.Close() // errors do not matter: the connections end
+			_ = client.Close()
 		},
 	}, nil
 }

@@ -26,7 +26,7 @@ type contender struct {
 var contenders = map[string]contender{
 	"node": {onPostgres, "postgres"}, "pgx": {onPostgres, ""}, "pq": {onPostgres, ""}, "bare": {onPostgres, ""},
 	"node-streams": {onRedis, "streams"}, "node-classic": {onRedis, "classic"},
-	"classic": {onRedis, ""}, "redis": {onRedis, ""},
+	"bare-redis": {onRedis, ""}, "classic": {onRedis, ""}, "redis": {onRedis, ""}, "streams": {onRedis, ""},
 	"bare-nats": {onNATS, ""}, "nats": {onNATS, ""},
 }
 
@@ -65,23 +65,29 @@ var engines = map[string]struct {
 			{benchCase{Name: "json100_1", About: "100 B JSON, 1 in flight", N: 4000, InFlight: 1, Kind: "json",
 				Size: 100}, []engineGoal{{"nats", "pgx", "PostgreSQL", goal{}}}},
 			{benchCase{Name: "receivers_16", About: "100 B JSON, 16 receiving nodes", N: 12000, InFlight: 64,
-				Kind: "json", Size: 100, Receivers: 16}, []engineGoal{{"nats", "pgx", "PostgreSQL", goal{4, 10}}}},
+				Kind: "json", Size: 100, Receivers: 16}, []engineGoal{
+				{"bare-nats", "pgx", "PostgreSQL: the limit, nats.go alone", goal{}},
+				{"nats", "pgx", "PostgreSQL", goal{4, 10}}}},
 			{benchCase{Name: "fetch_8", About: "fetchSockets over 8 nodes of 10 clients", N: 800, Op: "fetch",
 				InFlight: 16, Kind: "json", Size: 100, Receivers: 8, Rooms: 1, Sockets: 10}, []engineGoal{
 				{"nats", "pgx", "PostgreSQL", goal{}}}},
 		},
 	},
 	onRedis: {
-		[]string{"node-classic", "classic", "redis", "redis" + withLog},
-		[]string{"@socket.io/redis-adapter", "@redis/client"},
+		[]string{"node-classic", "bare-redis", "classic", "redis", "redis" + withLog, "node-streams", "streams"},
+		[]string{"@socket.io/redis-adapter", "@socket.io/redis-streams-adapter", "@redis/client"},
 		[]engineCase{
 			{benchCase{Name: "json100_64", About: "100 B JSON, 64 in flight", N: 60000, InFlight: 64, Kind: "json",
 				Size: 100}, []engineGoal{
+				{"bare-redis", "node-classic", "@socket.io/redis-adapter: the limit, go-redis alone", goal{}},
 				{"classic", "node-classic", "@socket.io/redis-adapter", goal{6, 10}},
 				{"redis", "node-classic", "@socket.io/redis-adapter, standard dialect", goal{}},
-				{"redis" + withLog, "redis", "the same without a log", goal{0.45, 0.65}}}},
+				{"redis" + withLog, "redis", "the same without a log", goal{0.45, 0.65}},
+				{"streams", "node-streams", "@socket.io/redis-streams-adapter with recovery", goal{4, 8}}}},
 			{benchCase{Name: "json100_256", About: "100 B JSON, 256 in flight", N: 100000, InFlight: 256, Kind: "json",
-				Size: 100}, []engineGoal{{"classic", "node-classic", "@socket.io/redis-adapter", goal{}},
+				Size: 100}, []engineGoal{
+				{"bare-redis", "node-classic", "@socket.io/redis-adapter: the limit, go-redis alone", goal{}},
+				{"classic", "node-classic", "@socket.io/redis-adapter", goal{}},
 				{"redis" + withLog, "redis", "the same without a log", goal{0.45, 0.65}}}},
 			{benchCase{Name: "json100_1", About: "100 B JSON, 1 in flight", N: 4000, InFlight: 1, Kind: "json",
 				Size: 100}, []engineGoal{{"classic", "node-classic", "@socket.io/redis-adapter", goal{}}}},
@@ -126,6 +132,9 @@ func compareEngine(ctx context.Context, s settings, engine string) error {
 	var loads []benchCase
 	for i := range e.cases {
 		e.cases[i].setDefaults()
+		for _, g := range e.cases[i].goals {
+			e.cases[i].Only = append(e.cases[i].Only, g.of, g.beside)
+		}
 		loads = append(loads, e.cases[i].benchCase)
 	}
 	chosen, results, err := s.run(ctx, srv, loads)

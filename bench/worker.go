@@ -20,11 +20,13 @@ import (
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/bench/internal/process"
 	"github.com/backplane-go/backplane/dialect/redisclassic"
+	"github.com/backplane-go/backplane/dialect/redisstreams"
 	"github.com/backplane-go/backplane/nats/natsdriver"
 	"github.com/backplane-go/backplane/postgres"
 	"github.com/backplane-go/backplane/postgres/pgxdriver"
 	"github.com/backplane-go/backplane/postgres/pqdriver"
 	"github.com/backplane-go/backplane/redis/redisdriver"
+	"github.com/backplane-go/backplane/redis/streamsdriver"
 )
 
 // command is what the coordinator sends to a worker, as one line of JSON.
@@ -147,10 +149,13 @@ func open(ctx context.Context, contender, url string, expected *atomic.Pointer[e
 		config.Log = &backplane.LogConfig{}
 	}
 	switch contender {
-	case "bare", "bare-nats":
+	case "bare", "bare-nats", "bare-redis":
 		connect := func(ctx context.Context) (*bareConns, error) { return barePostgres(ctx, url, kept) }
-		if contender == "bare-nats" {
+		switch contender {
+		case "bare-nats":
 			connect = func(ctx context.Context) (*bareConns, error) { return bareNATS(ctx, url) }
+		case "bare-redis":
+			connect = func(ctx context.Context) (*bareConns, error) { return bareRedis(ctx, url) }
 		}
 		return &bare{connect: connect, expected: expected, wake: make(chan struct{}, 1)}, nil
 	case "nats":
@@ -161,17 +166,22 @@ func open(ctx context.Context, contender, url string, expected *atomic.Pointer[e
 			return nil, err
 		}
 		config.Bus = pgxdriver.NewWithConfig(pool, pgxdriver.Config{Config: driver})
-	case "classic", "redis":
+	case "classic", "redis", "streams":
 		options, err := redis.ParseURL(url)
 		if err != nil {
 			return nil, err
 		}
-		driver := redisdriver.Config{}
-		if contender == "classic" {
-			driver.RawNames, config.Dialect = true, redisclassic.Dialect{}
-			config.ChannelPrefix = "bench" // Node.js's nodes are another cluster
+		client, driver := redis.NewClient(options), redisdriver.Config{}
+		switch contender { // Node.js's nodes are another cluster
+		case "streams":
+			config.Bus, config.Dialect = streamsdriver.New(client), redisstreams.Dialect{Stream: "bench"}
+			config.Log = &backplane.LogConfig{}
+		case "classic":
+			driver.RawNames, config.Dialect, config.ChannelPrefix = true, redisclassic.Dialect{}, "bench"
+			fallthrough
+		default:
+			config.Bus = redisdriver.NewWithConfig(client, driver)
 		}
-		config.Bus = redisdriver.NewWithConfig(redis.NewClient(options), driver)
 	case "pq":
 		db, err := sql.Open("postgres", url)
 		if err != nil {

@@ -128,6 +128,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("vectors-process#", []byte(`{"uid":"a92be0d17c3f4856","type":2,"source":"_sio_adapter","process":"5d4b7f0e"}`))
 	f.Fuzz(func(t *testing.T, channel string, p []byte) {
 		w.(dialect.Peeker).SentBy(p, "emitter")
+		w.(dialect.AnswerPeeker).PeekAnswer(channel, p)
 		env, err := w.Parse(channel, p)
 		if err != nil || env == nil {
 			return

@@ -46,10 +46,11 @@ type Dialect struct {
 }
 
 var (
-	_ dialect.Dialect = Dialect{}
-	_ dialect.Wire    = (*wire)(nil)
-	_ dialect.Peeker  = (*wire)(nil)
-	_ dialect.Counted = (*wire)(nil)
+	_ dialect.Dialect      = Dialect{}
+	_ dialect.Wire         = (*wire)(nil)
+	_ dialect.Peeker       = (*wire)(nil)
+	_ dialect.AnswerPeeker = (*wire)(nil)
+	_ dialect.Counted      = (*wire)(nil)
 )
 
 // name is the name of the dialect in errors.
