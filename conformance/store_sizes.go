@@ -26,7 +26,7 @@ var smallSizes = []int{0, 1, 2, 127, 128, 255, 256, 1023, 1024, 2000, 2048, 4095
 	100_000, 1 << 18, 1 << 19, 1<<20 - 1, 1 << 20, 1<<20 + 1}
 
 // largeSizes are put one at a time.
-var largeSizes = []int{1 << 21, 5 << 20, 1<<24 - 1, 1<<24 + 1, storage.MinBody}
+var largeSizes = []int{1 << 21, 5 << 20, 1<<24 - 1, 1<<24 + 1}
 
 // bodiesOfAnySize tries each size with each way to put. It reads what Put has kept with Get and GetUpTo, and
 // what PutAll has kept with GetAll.
@@ -60,15 +60,25 @@ func bodiesOfAnySize(c *storeChecker) {
 			c.putAndReadLarge(one, two, w, size)
 		}
 	}
-	together := make([]string, c.scale(2, 3)) // there is room for all of them: none may replace another
-	for i := range together {
-		together[i] = c.put(one, sizedBody(storage.MinBody, i))
+	c.putAndReadLargest(one, two)
+}
+
+// putAndReadLargest puts bodies of storage.MinBody in each way, and then reads some in each way. There is room for all
+// of them: none may replace another.
+func (c *storeChecker) putAndReadLargest(one, two storage.Store) {
+	c.Helper()
+	writers, readers := storeWriters(one), storeReaders(two)
+	var ids, bodies []string
+	for i := range c.scale(2, 3) {
+		bodies = append(bodies, sizedBody(storage.MinBody, i))
+		ids = append(ids, c.putWith(writers[i%len(writers)], bodies[i])...)
 	}
-	for i, id := range together {
-		c.expectWith(storeReaders(two)[0], fmt.Sprintf("Put %d bodies of %d bytes", len(together), storage.MinBody),
-			[]string{id}, sizedBody(storage.MinBody, i))
+	for i := range max(len(ids), len(readers)) {
+		at := i % len(ids)
+		c.expectWith(readers[i%len(readers)], fmt.Sprintf("Put %d bodies of %d bytes", len(ids), storage.MinBody),
+			ids[at:at+1], bodies[at])
 	}
-	c.makeRoom(one, together[0])
+	c.makeRoom(one, ids[0])
 }
 
 // putAndReadLarge puts a large body, in a batch between two small ones, and reads it.
