@@ -30,7 +30,9 @@ type bare struct {
 type bareConns struct {
 	publish func(ctx context.Context, payloads []string) error
 	receive func(ctx context.Context) ([]byte, error)
-	close   func(ctx context.Context)
+	// interrupt ends receive; nil if the end of its context does.
+	interrupt func()
+	close     func(ctx context.Context)
 }
 
 type bareMessage struct {
@@ -158,10 +160,8 @@ func bareRedis(ctx context.Context, url string) (*bareConns, error) {
 			}
 			return []byte(m.Payload), nil
 		},
-		close: func(context.Context) {
-			_ = subscription.Close() // errors do not matter: the connections end
-			_ = client.Close()
-		},
+		interrupt: func() { _ = subscription.Close() }, // errors do not matter: the connections end
+		close:     func(context.Context) { _ = client.Close() },
 	}, nil
 }
 
@@ -242,6 +242,9 @@ func (b *bare) populate(int, int)                {}
 
 func (b *bare) leave(ctx context.Context) error {
 	b.cancel()
+	if b.conns.interrupt != nil {
+		b.conns.interrupt()
+	}
 	b.group.Wait()
 	b.conns.close(ctx)
 	return nil
