@@ -44,6 +44,17 @@ func (c *Cluster) SetTrace(t Trace) { c.core.SetTrace(core.Trace(t)) }
 // Stats returns the counters of this moment.
 func (c *Cluster) Stats() Stats { return Stats(c.core.Stats()) }
 
+// Unready returns why this node should get no clients at the moment, one sentence per reason. It returns nothing if the
+// node is ready:
+//
+//   - The cluster is open, and its listening session works: it has proved that by something that has arrived.
+//   - No receive queue is more than half full (Config.ReceiveQueue, Config.ReceiveQueueBytes).
+//   - With a log, the node does not read messages that it has missed.
+//
+// Unready does no I/O. Package health serves it over HTTP. While the database is down, no node is ready: a balancer
+// that shall send clients to the nodes then uses another check.
+func (c *Cluster) Unready() []string { return c.core.Unready() }
+
 // Close leaves all namespaces, publishes what is queued, and returns when all goroutines of the cluster have ended
 // and its connections are closed. If ctx ends earlier, Close drops the rest and returns ctx's error. Large messages
 // that the store has not accepted when nine tenths of the time until ctx's deadline have passed fail and are

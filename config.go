@@ -111,7 +111,9 @@ type Config struct {
 	// errorHandler). It must not block, because the cluster waits for it. Default: none; the errors are logged in any
 	// case.
 	ErrorHandler func(error)
-	// Logger gets errors as warnings, and what the cluster does as debug messages. Default: discards.
+	// Logger gets what happens: changes of the cluster as information, losses as warnings, and what somebody has to
+	// act on as errors. docs/reference/logs.md lists all messages. What may happen often is limited to one record per
+	// second, with the number of those suppressed. Default: discards.
 	Logger *slog.Logger
 	// Trace has functions that are called as things happen. Cluster.SetTrace can replace it later. Default: none.
 	Trace Trace

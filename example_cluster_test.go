@@ -42,6 +42,20 @@ func ExampleCluster_NamespaceAsync() {
 	// Output: ["hello"]
 }
 
+// A node that is not ready should get no clients. Package health serves the reasons over HTTP.
+func ExampleCluster_Unready() {
+	ctx := context.Background()
+	bus := memory.NewHub()
+	cluster, err := backplane.Open(ctx, backplane.Config{Bus: bus})
+	check(err)
+	fmt.Println(cluster.Unready())
+	check(cluster.Close(ctx))
+	fmt.Println(cluster.Unready())
+	// Output:
+	// []
+	// [the cluster is closed]
+}
+
 // SetTrace is for a Trace that needs something that is created after the cluster, here the namespace.
 func ExampleCluster_SetTrace() {
 	ctx := context.Background()

@@ -22,6 +22,7 @@ var layers = map[string][]string{
 	"internal/excerpt":      {},
 	"fault":                 {"internal/excerpt"},
 	"internal/guard":        {"fault"},
+	"internal/journal":      {"internal/excerpt", "internal/guard"},
 	"transport":             {},
 	"storage":               {},
 	"internal/jsontext":     {},
@@ -70,7 +71,7 @@ var layers = map[string][]string{
 	"internal/wire": {"codec", "dialect", "fault", "internal/guard", "storage", "transport"},
 	"core": {
 		"codec", "dialect", "dialect/standard", "fault", "internal/excerpt", "internal/groupcommit", "internal/guard",
-		"internal/wire", "storage", "transport",
+		"internal/journal", "internal/wire", "storage", "transport",
 	},
 	"emitter": {
 		"codec", "dialect", "dialect/standard", "fault", "internal/excerpt", "internal/groupcommit", "internal/guard",
@@ -81,6 +82,7 @@ var layers = map[string][]string{
 	"conformance": { // the codec that core defaults to, and the bus of a dialect that needs none
 		"codec", "codec/jsonmsgpack", "core", "dialect", "fault", "storage", "transport", "transport/memory",
 	},
+	"health":                    {},
 	"conformance/proxy":         {},
 	"socketio/internal/sched":   {},
 	"socketio/internal/header":  {},
@@ -88,26 +90,28 @@ var layers = map[string][]string{
 	"socketio/internal/wsframe": {"socketio/internal/quota"},
 	"socketio/internal/netpoll": {"socketio/internal/sched"},
 	"socketio/internal/accept": {
-		"fault", "internal/guard", "socketio/internal/header", "socketio/internal/netpoll",
+		"fault", "internal/guard", "internal/journal", "socketio/internal/header", "socketio/internal/netpoll",
 		"socketio/internal/sched", "socketio/internal/timers",
 	},
 	"socketio/internal/engineio": {
-		"internal/excerpt", "socketio/internal/accept", "socketio/internal/header", "socketio/internal/netpoll",
-		"socketio/internal/quota",
+		"internal/excerpt", "internal/journal", "socketio/internal/accept", "socketio/internal/header",
+		"socketio/internal/netpoll", "socketio/internal/quota",
 		"socketio/internal/sched", "socketio/internal/timers", "socketio/internal/wsframe",
 	},
 	"socketio/internal/acks": {"codec"},
 	"socketio/internal/client": {
-		"fault", "internal/excerpt", "internal/guard", "codec", "socketio/internal/engineio",
+		"fault", "internal/excerpt", "internal/guard", "internal/journal", "codec", "socketio/internal/engineio",
 		"socketio/internal/parser", "socketio/internal/quota", "socketio/internal/sched",
 		"socketio/internal/wsframe",
 	},
 	"socketio/internal/retention": {"transport"},
 	"socketio": { // what anybody's hub has, and no more
-		"fault", "", "internal/excerpt", "internal/guard", "codec", "dialect", "socketio/internal/...", "storage",
-		"transport/memory",
+		"fault", "", "internal/excerpt", "internal/guard", "internal/journal", "codec", "dialect",
+		"socketio/internal/...", "storage", "transport/memory",
 	},
-	"socketio/internal/...": {"fault", "internal/excerpt", "internal/guard", "codec", "socketio/internal/..."},
+	"socketio/internal/...": {
+		"fault", "internal/excerpt", "internal/guard", "internal/journal", "codec", "socketio/internal/...",
+	},
 }
 
 // others are the modules and the package that a program without a driver must not link.

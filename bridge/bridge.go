@@ -117,8 +117,7 @@ func (b *Bridge) setActive(active bool) {
 }
 
 func (b *Bridge) report(err error) {
-	r := guard.Reporter{Handler: b.config.ErrorHandler}
-	r.Handle(err)
+	guard.Report(b.config.ErrorHandler, err)
 }
 
 // Stats returns the counters of this moment.

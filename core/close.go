@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/transport"
 )
 
@@ -51,4 +52,6 @@ func (c *Cluster) shutdown(ctx context.Context) {
 			c.report(&OpError{Op: "close the bus", Err: err})
 		}
 	}
+	c.journal.Log(&journal.ClusterClosed)
+	c.journal.Close()
 }

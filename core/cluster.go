@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/internal/groupcommit"
-	"github.com/backplane-go/backplane/internal/guard"
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/transport"
 )
@@ -17,6 +17,7 @@ import (
 // It is safe for concurrent use.
 type Cluster struct {
 	config    Config
+	journal   *journal.Journal
 	wire      *wire.Wire
 	publisher *publisher
 	listener  *listener
@@ -55,6 +56,7 @@ func New(config Config) (*Cluster, error) {
 	}
 	c := &Cluster{config: config, began: time.Now(), closed: make(chan struct{}),
 		namespaces: make(map[string]*Namespace), channels: make(channels)}
+	c.journal = journal.New(config.Logger)
 	c.SetTrace(config.Trace)
 	var err error
 	c.wire, err = wire.New(wire.Config{Dialect: config.Dialect, Codec: config.Codec, Prefix: config.ChannelPrefix,
@@ -121,7 +123,8 @@ func (c *Cluster) sessionLost(err error) {
 			ns.rooms.sessionLost()
 		}
 	}
-	c.report(&OpError{Op: "receive", Err: err})
+	c.journal.Log(&journal.SessionLost, journal.Error(err))
+	c.handle(&OpError{Op: "receive", Err: err})
 	if f := c.hooks.Load().SessionLost; f != nil {
 		c.trace("SessionLost", func() { f(err) })
 	}
@@ -141,16 +144,11 @@ func (c *Cluster) sessionRecovered(gap *GapError) {
 
 // gapEnded reports a gap, when it was filled as far as the log could.
 func (c *Cluster) gapEnded(gap *GapError) {
-	c.report(gap)
+	c.logGap(gap)
+	c.handle(gap)
 	if f := c.hooks.Load().SessionRecovered; f != nil {
 		c.trace("SessionRecovered", func() { f(gap) })
 	}
-}
-
-// report logs an error that no caller receives, and gives it to Config.ErrorHandler.
-func (c *Cluster) report(err error) {
-	r := guard.Reporter{Message: "backplane: error", Logger: c.config.Logger, Handler: c.config.ErrorHandler}
-	r.Report(err)
 }
 
 // goUnlessClosing starts a goroutine that Close waits for, unless the cluster is being closed.

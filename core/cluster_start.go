@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage"
 	"github.com/backplane-go/backplane/transport"
@@ -49,6 +51,10 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err == nil && !c.launch(session) {
 		c.listener.close(ctx, session)
 		err = ErrClosed
+	}
+	if err == nil {
+		c.journal.Log(&journal.ClusterStarted, slog.StringValue(c.config.Dialect.Name()),
+			slog.StringValue(c.config.ChannelPrefix), slog.BoolValue(c.config.Log != nil))
 	}
 	return err
 }
@@ -126,6 +132,7 @@ func (c *Cluster) prepare(ctx context.Context) (transport.Session, error) {
 		c.listener.close(ctx, session)
 		return nil, err
 	}
+	c.listener.health.hear(time.Now())
 	return session, nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/dialect"
 	"github.com/backplane-go/backplane/dialect/standard"
-	"github.com/backplane-go/backplane/internal/guard"
 	"github.com/backplane-go/backplane/internal/wire"
 	"github.com/backplane-go/backplane/storage"
 	"github.com/backplane-go/backplane/transport"
@@ -87,7 +86,6 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.MaxRequestRate, 50000)
 	defaultTo(&c.MaxPendingRequests, 16384)
 	defaultTo(&c.MaxAnswerBytes, 64<<20)
-	c.Logger = guard.Logger(c.Logger)
 	return c
 }
 

@@ -48,6 +48,7 @@
 //   - namespace.go: Namespace, opening and closing it; namespace_async.go: opening without waiting
 //   - target.go: Target, Emit and changes of rooms
 //   - errors.go, trace.go: the errors, Trace and Stats; calls.go: CallError, for failures of the application's code
+//   - journal.go: what is logged and reported; ready.go: whether clients should be sent to this node
 //   - guarded.go: calls of a bus and a store, whose panics become errors
 //
 // Publishing:

@@ -25,21 +25,31 @@ func (m *membership) expire(limit time.Time) (gone []string) {
 	return gone
 }
 
-// anyOverdue reports whether expire or settleLeaving would return a node.
-func (m *membership) anyOverdue(limit time.Time) (overdue bool) {
+// anyOverdue reports whether expire or settleLeaving would return a node. It also returns the peers that have become
+// silent since the last call.
+func (m *membership) anyOverdue(limit time.Time) (overdue bool, silent []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range m.peers {
-		if m.isOverdue(p, limit) {
-			return true
+		if !m.isOverdue(p, limit) {
+			p.silent = false
+			continue
 		}
+		overdue = true
+		if !p.silent {
+			p.silent = true
+			silent = append(silent, p.uid)
+		}
+	}
+	if overdue {
+		return true, silent
 	}
 	limit = m.leavingLimit(limit)
 	m.leavingOnes(func(p *peer) bool {
 		overdue = p.unanswered(limit)
 		return !overdue
 	})
-	return overdue
+	return overdue, nil
 }
 
 // forgiveSilence counts all peers as heard now, because they could not be heard while the node was deaf. Their

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/journal"
 )
 
 // heartbeats are the presence of a namespace whose nodes prove by messages that they are alive.
@@ -73,6 +74,9 @@ func (h *heartbeats) left(env *codec.Envelope, at time.Time) {
 		env.RequestID = ns.requests.latest() // requests that begin from now on do not count on it
 	})
 	if !ok {
+		if h.isSuspect(env.UID) {
+			ns.logPeer(&journal.PeerSuspect, env.UID)
+		}
 		return
 	}
 	ns.peerLeft(env.UID, false)
@@ -113,7 +117,10 @@ func (h *heartbeats) tick(now, heard time.Time) (doubtful bool) {
 	if heard.IsZero() {
 		return false // the peers cannot be heard
 	}
-	doubtful = h.anyOverdue(due)
+	doubtful, silent := h.anyOverdue(due)
+	for _, uid := range silent {
+		ns.logPeer(&journal.PeerSilent, uid)
+	}
 	if limit := heard.Add(-c.config.HeartbeatTimeout); limit.Before(due) {
 		due = limit
 	}

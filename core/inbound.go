@@ -2,11 +2,13 @@ package core
 
 import (
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/dialect"
 	"github.com/backplane-go/backplane/internal/guard"
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/transport"
 )
 
@@ -184,8 +186,9 @@ func (ns *Namespace) dropped(env *codec.Envelope, reason DropReason, err error) 
 	if f := c.hooks.Load().Dropped; f != nil {
 		c.trace("Dropped", func() { f(e) })
 	}
+	c.logDrop(e)
 	if !ns.tooManyReports(reason) {
-		c.report(e)
+		c.handle(e)
 	}
 }
 
@@ -196,6 +199,10 @@ func (ns *Namespace) countSkipped(env *codec.Envelope) {
 	}
 	c := ns.cluster
 	c.counts.skipped.Add(uint64(env.Skipped))
+	if !c.journal.Off() {
+		c.journal.Log(&journal.PartsSkipped, journal.Text(ns.name), typeValue(env.Type), journal.Text(env.UID),
+			slog.IntValue(env.Skipped))
+	}
 	if f := c.hooks.Load().PartsSkipped; f != nil {
 		c.trace("PartsSkipped", func() { f(ns.name, env.Type, shortUID(env.UID), env.Skipped) })
 	}

@@ -3,8 +3,10 @@ package core
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/transport"
 )
 
@@ -132,7 +134,12 @@ func (l *logReader) ended(run *catchUp) {
 	c := l.ns.cluster
 	info := ReplayInfo{Namespace: l.ns.name, Messages: run.replayed, Missing: len(run.missing) > 0,
 		Took: time.Since(run.began)}
-	if f := c.hooks.Load().Replayed; f != nil && (info.Messages > 0 || info.Missing) {
+	if info.Messages == 0 && !info.Missing {
+		return
+	}
+	c.journal.Log(&journal.Replayed, journal.Text(info.Namespace), slog.IntValue(info.Messages),
+		slog.BoolValue(info.Missing), slog.DurationValue(info.Took))
+	if f := c.hooks.Load().Replayed; f != nil {
 		c.trace("Replayed", func() { f(info) })
 	}
 }

@@ -55,6 +55,14 @@ func (m *membership) mayRespond(uid string) bool {
 	return p != nil && p.state == leaving
 }
 
+// isSuspect reports whether somebody has sent a leave message in the name of a peer, which has to answer now.
+func (m *membership) isSuspect(uid string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.peers[uid]
+	return p != nil && p.state == suspect
+}
+
 // anyEvicted reports whether a peer was evicted since the last call.
 func (m *membership) anyEvicted() bool {
 	m.mu.Lock()

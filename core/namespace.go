@@ -10,6 +10,7 @@ import (
 
 	"github.com/backplane-go/backplane/codec"
 	"github.com/backplane-go/backplane/dialect"
+	"github.com/backplane-go/backplane/internal/journal"
 )
 
 // Namespace is one audience of a cluster: the clients of this process, which LocalSockets has, and those of the
@@ -152,6 +153,7 @@ func (ns *Namespace) nowListens() {
 	ns.presence.cameBack(false, time.Now()) // nothing is due yet
 	ns.listening.Store(true)
 	close(ns.ready)
+	ns.logNamespace(&journal.NamespaceOpened)
 }
 
 func (ns *Namespace) newQueue(handle func(*codec.Envelope, Position)) *receiveQueue {
@@ -234,6 +236,9 @@ func (ns *Namespace) closeWithCluster(ctx context.Context) {
 
 // end ends whatever waits in the namespace.
 func (ns *Namespace) end() {
+	if ns.listening.Load() {
+		ns.logNamespace(&journal.NamespaceClosed)
+	}
 	ns.cancel()
 	ns.requests.close()
 	ns.presence.close()
@@ -262,21 +267,5 @@ func (ns *Namespace) publishAsync(env *codec.Envelope) {
 func (ns *Namespace) reportUnsent(err error) {
 	if !errors.Is(err, ErrClosed) {
 		ns.cluster.report(&OpError{Op: "publish", Channel: ns.channel, Err: err})
-	}
-}
-
-// peerJoined traces that there is another peer.
-func (ns *Namespace) peerJoined(uid string) {
-	ns.tellsLog.Store(ns.log != nil)
-	if f := ns.cluster.hooks.Load().PeerJoined; f != nil {
-		ns.cluster.trace("PeerJoined", func() { f(ns.name, uid) })
-	}
-}
-
-// peerLeft traces that a peer has left or (expired) was silent for too long.
-func (ns *Namespace) peerLeft(uid string, expired bool) {
-	ns.forgetPeerLog(uid)
-	if f := ns.cluster.hooks.Load().PeerLeft; f != nil {
-		ns.cluster.trace("PeerLeft", func() { f(ns.name, uid, expired) })
 	}
 }

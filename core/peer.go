@@ -49,6 +49,7 @@ type peer struct {
 	// askedAt is when an announcement of this node came back that the peer has not answered yet, zero before.
 	// inquiredAt is the same for an announcement that was made to find out who is there.
 	askedAt, inquiredAt time.Time
+	silent              bool   // it was overdue when that was last checked
 	hasBeaten           bool   // a heartbeat of it has come
 	closeHash           string // the hash of its key, as that heartbeat said; empty for a Node.js node
 	budget              budget // what its requests cost

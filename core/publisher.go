@@ -81,6 +81,7 @@ func (p *publisher) publishAsync(o *outgoing) error {
 	err := p.enqueue(o)
 	if errors.Is(err, ErrQueueFull) {
 		p.counts.queueDropped.Add(1)
+		o.ns.logQueueFull(o.env.Type)
 		if f := p.trace.Load().QueueFull; f != nil {
 			p.call("QueueFull", func() { f(o.ns.name, o.env.Type) })
 		}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane"
-	"github.com/backplane-go/backplane/internal/guard"
 )
 
 // Config configures a Server. The zero value of every field means its default. If Socket.IO has the same option,
@@ -41,6 +40,8 @@ type Config struct {
 	// packet. A polling client receives them with its next poll. The timeout matters for clients that no longer
 	// respond. Node.js disconnects all clients at once. Default: 5 s.
 	ShutdownTimeout time.Duration
+	// DrainTime is the time over which Drain disconnects the clients. Default: 10 s.
+	DrainTime time.Duration
 	// ConnectTimeout is how long a client may be connected without joining a namespace (Node.js: connectTimeout).
 	// Default: 45 s.
 	ConnectTimeout time.Duration
@@ -212,13 +213,18 @@ type Config struct {
 	// of handlers and for arguments that do not fit, and errors of the cluster if NewServer opened it. It must not
 	// block, because the goroutine that found the error waits for it. Default: none. The errors are logged, too.
 	ErrorHandler func(error)
-	// Logger gets errors as warnings, and protocol violations and reached quotas of clients as debug messages.
-	// Default: log messages are discarded.
+	// Logger gets what happens: what each client does as debug messages, reached quotas, slow handlers and errors as
+	// warnings, and panics as errors. docs/reference/logs.md lists all messages. Default: log messages are discarded.
 	Logger *slog.Logger
+	// SlowHandler is how long the handlers of an event may take before that is logged. The next event of the client
+	// waits for them. Default: 1 s. Negative: it is not measured, as without a Logger.
+	SlowHandler time.Duration
 }
 
 func (c Config) withDefaults() Config {
 	defaultTo(&c.ConnectTimeout, 45*time.Second)
+	defaultTo(&c.DrainTime, 10*time.Second)
+	defaultTo(&c.SlowHandler, time.Second)
 	defaultTo(&c.MaxPayload, 1_000_000)
 	defaultTo(&c.MaxAttachments, 10)
 	defaultTo(&c.MaxEvents, 256)
@@ -237,7 +243,6 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.MaxMemory, 256<<20)
 	defaultTo(&c.MaxUnjoined, 10_000)
 	defaultTo(&c.MaxUnjoinedBytes, 16<<20)
-	c.Logger = guard.Logger(c.Logger)
 	return c
 }
 
@@ -252,7 +257,8 @@ func (c *Config) validate() error {
 		name  string
 		value int64
 	}{
-		{"ConnectTimeout", int64(c.ConnectTimeout)}, {"Reauthenticate", int64(c.Reauthenticate)},
+		{"DrainTime", int64(c.DrainTime)}, {"ConnectTimeout", int64(c.ConnectTimeout)},
+		{"Reauthenticate", int64(c.Reauthenticate)},
 		{"MaxEvents", int64(c.MaxEvents)},
 		{"MaxEventBytes", int64(c.MaxEventBytes)}, {"MaxAttachmentBytes", int64(c.MaxAttachmentBytes)},
 	} {

@@ -20,7 +20,7 @@ func (c *Config) address(r *http.Request) string {
 func (c *Config) clients() client.Config {
 	return client.Config{
 		MaxAttachments: c.MaxAttachments, MaxAttachmentBytes: c.MaxAttachmentBytes, MaxEvents: c.MaxEvents,
-		MaxEventBytes: c.MaxEventBytes, MaxNamespaces: c.MaxNamespaces, MaxAuthBytes: c.MaxAuthBytes, Logger: c.Logger,
+		MaxEventBytes: c.MaxEventBytes, MaxNamespaces: c.MaxNamespaces, MaxAuthBytes: c.MaxAuthBytes,
 	}
 }
 
@@ -38,6 +38,6 @@ func (c *Config) engine() engineio.Config {
 		Rates:          quota.RateLimits{Events: c.MaxEventsPerSecond, Bytes: c.MaxBytesPerSecond},
 		PerAddress: quota.AddressLimits{Sessions: c.MaxConnectionsPerAddress, Unjoined: c.MaxUnjoinedPerAddress,
 			Handshakes: c.MaxHandshakesPerSecond},
-		Address: c.address, Admit: c.Admit, Logger: c.Logger,
+		Address: c.address, Admit: c.Admit,
 	}
 }

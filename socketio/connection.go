@@ -3,8 +3,11 @@ package socketio
 import (
 	"container/list"
 	"errors"
+	"log/slog"
+	"time"
 
 	"github.com/backplane-go/backplane"
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/socketio/internal/client"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
@@ -54,6 +57,12 @@ func (c *connection) Refuse(namespace string, err error) {
 
 // OnQuota implements client.Host.
 func (c *connection) OnQuota(q Quota) error { return c.server.env.quotaReached(&c.Client, q, "", "") }
+
+// OnSlow implements client.Host.
+func (c *connection) OnSlow(s client.Socket, event string, took time.Duration) {
+	c.server.env.journal.Log(&journal.SlowHandler, journal.Text(s.Namespace()),
+		slog.StringValue((*Socket)(s.(*endpoint)).id), journal.Text(event), slog.DurationValue(took))
+}
 
 // OnJoined implements client.Host.
 func (c *connection) OnJoined() { c.server.unjoined.remove(c.waiter) }

@@ -53,7 +53,8 @@
 //
 //   - config.go: Config; config_parts.go: what other packages get of it; quotas.go: its limits; hooks.go: protection
 //     against panics in the functions of Config
-//   - environment.go: the configuration, and how errors are reported; audit.go, errors.go: what is reported
+//   - environment.go: the configuration, and how errors are reported; audit.go, errors.go: what is reported;
+//     journal.go: how it is logged
 //   - recovery.go: the configuration of recovery; session_state.go: the state of a client that is restored
 //   - listener_list.go: a list of the application's functions; id.go: random ids
 //
@@ -84,7 +85,8 @@
 //
 // The server:
 //
-//   - server.go: Server and NewServer; shutdown.go: Shutdown and Close; serve.go: Serve and HTTPServer; stats.go: Stats
+//   - server.go: Server and NewServer; shutdown.go: Shutdown and Close; drain.go: Drain and
+//     Unready; serve.go: Serve and HTTPServer; stats.go: Stats
 //   - namespaces.go: opens namespaces; namespaces_close.go: closes them; connect.go: clients join them
 //   - connection.go: a client as the server sees it; unjoined.go: clients that have not joined a namespace
 //   - reauthenticate.go: checks at intervals which clients may stay

@@ -3,12 +3,12 @@ package socketio
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/internal/guard"
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/socketio/internal/client"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
@@ -18,6 +18,7 @@ import (
 // environment is what all parts of a server share: the configuration, and the ways to report what happens.
 type environment struct {
 	config    Config
+	journal   *journal.Journal
 	memory    *quota.Budget
 	scheduler sched.Scheduler          // of the goroutines that call the application's functions
 	reached   map[Quota]*atomic.Uint64 // how often each quota was reached
@@ -25,6 +26,7 @@ type environment struct {
 
 func (e *environment) init(config Config) {
 	e.config = config
+	e.journal = journal.New(config.Logger)
 	e.memory = quota.NewBudget(config.MaxMemory)
 	e.reached = make(map[Quota]*atomic.Uint64, len(quota.All))
 	for _, q := range quota.All {
@@ -32,14 +34,10 @@ func (e *environment) init(config Config) {
 	}
 }
 
-// report reports an error that cannot be returned to a caller.
+// report logs an error that cannot be returned to a caller, and gives it to Config.ErrorHandler.
 func (e *environment) report(err error) {
-	r := e.reporter()
-	r.Report(err)
-}
-
-func (e *environment) reporter() guard.Reporter {
-	return guard.Reporter{Message: "socketio: error", Logger: e.config.Logger, Handler: e.config.ErrorHandler}
+	e.logError(err)
+	guard.Report(e.config.ErrorHandler, err)
 }
 
 // isolate calls f, a function of the application, on another goroutine and waits for it. It is for functions that
@@ -71,12 +69,17 @@ func (e *environment) audit(event AuditEvent) {
 	e.config.Audit(event)
 }
 
-// auditClient calls Config.Audit with an event about a client.
+// auditClient logs an event about a client, and calls Config.Audit with it.
 func (e *environment) auditClient(c *client.Client, event AuditEvent) {
-	if e.config.Audit == nil {
+	to := clientEvent(&event)
+	writes := to != nil && e.journal.Writes(to)
+	if e.config.Audit == nil && !writes {
 		return
 	}
 	event.Address = e.config.address(c.Conn().Request(context.Background()))
+	if writes {
+		e.logClient(to, &event)
+	}
 	e.audit(event)
 }
 
@@ -94,8 +97,7 @@ func (e *environment) countQuota(err *QuotaError) {
 	if n := e.reached[err.Quota]; n != nil {
 		n.Add(1)
 	}
-	e.config.Logger.Debug("socketio: quota reached", slog.String("quota", string(err.Quota)),
-		slog.Int("limit", err.Limit))
+	e.logQuota(err)
 }
 
 // requestRefused counts, audits and reports a request that was refused.
@@ -111,6 +113,5 @@ func (e *environment) requestRefused(err error) {
 		e.countQuota(quota)
 	}
 	e.audit(event)
-	r := e.reporter()
-	r.Handle(err)
+	guard.Report(e.config.ErrorHandler, err)
 }

@@ -22,7 +22,7 @@ var layers = []struct {
 	files []string
 }{
 	{"shared by all layers", []string{"audit.go", "config.go", "config_parts.go", "environment.go", "errors.go",
-		"hooks.go", "id.go", "listener_list.go", "quotas.go", "recovery.go", "session_state.go"}},
+		"hooks.go", "id.go", "journal.go", "listener_list.go", "quotas.go", "recovery.go", "session_state.go"}},
 	{"sockets", []string{"acks.go", "any.go", "disconnect.go", "emit.go", "endpoint.go", "events.go", "frames.go",
 		"handshake.go", "join.go", "listeners.go", "member.go", "pending.go", "recovery_check.go",
 		"recovery_cluster.go", "recovery_log.go", "recovery_emit.go", "recovery_memory.go", "recovery_older.go",
@@ -31,7 +31,7 @@ var layers = []struct {
 		"roster.go", "session_store.go", "session_writes.go", "socket.go"}},
 	{"namespaces", []string{"local_sockets.go", "namespace.go", "parent.go", "parent_target.go", "room_events.go",
 		"server_side.go"}},
-	{"the server", []string{"connect.go", "connection.go", "namespaces.go", "namespaces_close.go",
+	{"the server", []string{"connect.go", "connection.go", "drain.go", "namespaces.go", "namespaces_close.go",
 		"reauthenticate.go", "serve.go",
 		"server.go", "shutdown.go",
 		"stats.go", "unjoined.go"}},

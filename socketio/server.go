@@ -28,8 +28,10 @@ type Server struct {
 	recovery        *recoveryMemory  // nil: Config.Recovery is not set
 	sessions        *sessionStore    // nil: no clients are recovered on other nodes
 	upkeep          sync.WaitGroup   // of sessions
+	closedLog       sync.Once        // logs that the server is closed
 
 	connected atomic.Int64 // the result of ClientsCount
+	draining  atomic.Bool  // Drain was called
 
 	mu         sync.Mutex // guards all below, and some fields of the namespaces
 	namespaces map[string]*Namespace
@@ -66,8 +68,13 @@ func NewServer(config Config) (*Server, error) {
 	s.unjoined.config = &env.config
 	s.clients = env.config.clients()
 	s.clients.Memory, s.clients.Scheduler, s.clients.Report = env.memory, &env.scheduler, env.report
+	s.clients.Journal = env.journal
+	if !env.journal.Off() {
+		s.clients.SlowAfter = max(config.SlowHandler, 0)
+	}
 	engine := env.config.engine()
 	engine.Open, engine.Opened, engine.Memory, engine.ErrorHandler = s.open, opened, env.memory, env.requestRefused
+	engine.Journal = env.journal
 	var err error
 	if s.engine, err = engineio.NewServer(engine); err != nil {
 		return nil, err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/backplane-go/backplane/internal/journal"
 )
 
 // Shutdown stops the server gracefully. It refuses new clients. It disconnects each connected client with "server
@@ -73,6 +75,10 @@ func (s *Server) leaveCluster(ctx context.Context, err error) error {
 	if s.ownCluster && s.cluster != nil {
 		errs = append(errs, s.cluster.Close(leaving))
 	}
+	s.closedLog.Do(func() {
+		s.env.journal.Log(&journal.ServerClosed)
+		s.env.journal.Close()
+	})
 	if err = errors.Join(errs...); err != nil && ctx.Err() != nil {
 		return ctx.Err() // once, not for each namespace
 	}

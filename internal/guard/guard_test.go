@@ -142,24 +142,25 @@ func (l badLog) Handle(context.Context, slog.Record) error { l.harm(); return ni
 func (l badLog) WithAttrs([]slog.Attr) slog.Handler        { l.harm(); return l }
 func (l badLog) WithGroup(string) slog.Handler             { l.harm(); return l }
 
-func TestReporterSurvivesItsHandlerAndLogger(t *testing.T) {
+func TestReportsSurviveTheHandlerAndTheLogger(t *testing.T) {
 	var out bytes.Buffer
 	t.Cleanup(guard.SetStderr(&out))
 	for name, harm := range harms {
 		out.Reset()
-		r := guard.Reporter{Message: "m", Logger: guard.Logger(slog.New(badLog{harm}).With()),
-			Handler: func(error) { harm() }}
-		r.Report(&hostile{})
-		r.Logger.With("a", 1).WithGroup("g").Info("x")
+		guard.Report(func(error) { harm() }, &hostile{})
+		logger := guard.Logger(slog.New(badLog{harm}).With())
+		logger.Warn("m", "error", &hostile{})
+		logger.With("a", 1).WithGroup("g").Info("x")
 		text := out.String()
 		assert.Equal(t, 1, strings.Count(text, "backplane: ErrorHandler: "), name)
 		assert.Positive(t, strings.Count(text, "backplane: Logger: "), name)
 	}
+	guard.Report(nil, errors.New("to nobody"))
 	out.Reset()
 	for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
-		r := guard.Reporter{Message: "m", Logger: guard.Logger(slog.New(h))}
-		r.Report(&hostile{})
-		r.Report(errors.New("later"))
+		logger := guard.Logger(slog.New(h))
+		logger.Warn("m", "error", &hostile{})
+		logger.Warn("m", "error", errors.New("later"))
 		assert.Contains(t, out.String(), "later")
 	}
 	guard.Logger(nil).Info("to nobody")

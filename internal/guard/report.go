@@ -7,26 +7,13 @@ import (
 	"os"
 )
 
-// Reporter reports errors that have no caller to return to. It survives panics of its Handler and its Logger.
-type Reporter struct {
-	Message string       // the text of the log record
-	Logger  *slog.Logger // a result of Logger
-	Handler func(error)  // may be nil
-}
-
-// Report logs an error and calls the Handler with it.
-func (r *Reporter) Report(err error) {
-	r.Logger.Warn(r.Message, slog.Any("error", err))
-	r.Handle(err)
-}
-
-// Handle calls the Handler with an error. If the Handler panics, Handle writes that to the standard error as a
-// last resort.
-func (r *Reporter) Handle(err error) {
-	if r.Handler == nil {
+// Report calls an error handler of the application, which may be nil, with an error that has no caller to return to. If
+// the handler panics, Report writes that to the standard error as a last resort.
+func Report(handler func(error), err error) {
+	if handler == nil {
 		return
 	}
-	if fault := Isolate(func() { r.Handler(err) }); fault != nil {
+	if fault := Isolate(func() { handler(err) }); fault != nil {
 		lastResort("ErrorHandler", fault)
 	}
 }

@@ -83,6 +83,7 @@ func (s *goServer) start(context.Context) error {
 		PingInterval: s.config.pingInterval, PingTimeout: s.config.pingTimeout,
 		ConnectTimeout: s.config.connectTimeout, UpgradeTimeout: s.config.upgradeTimeout,
 		ShutdownTimeout: 100 * time.Millisecond, // Node.js does not wait
+		DrainTime:       s.config.drainTime,
 		Transports:      s.config.transports, NoUpgrades: s.config.noUpgrades, Compress: s.config.compress,
 		AllowEIO3:           s.config.allowEIO3,
 		KeepEmptyNamespaces: !s.config.cleanNamespaces, Origins: s.config.origins, TrustedProxies: s.config.proxies,

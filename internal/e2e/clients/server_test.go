@@ -68,7 +68,8 @@ type config struct {
 	// recovery is how long the state of a connection is kept.
 	recovery        time.Duration
 	logged          bool // the cluster of the Go server keeps a log
-	streams         int  // port of a Redis server; not 0: the cluster is on Redis streams
+	drainTime       time.Duration
+	streams         int // port of a Redis server; not 0: the cluster is on Redis streams
 	cleanNamespaces bool
 	cookie          string
 	origins         []string

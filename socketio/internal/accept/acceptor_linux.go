@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/socketio/internal/netpoll"
 )
 
@@ -89,7 +90,7 @@ func (a *Acceptor) Serve(l *net.TCPListener) error {
 			}
 			// There are no descriptors left. Try again, because others will be closed.
 			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
-			a.config.Logger.Warn("engineio: cannot accept a connection", "error", err)
+			a.config.Journal.Log(&journal.AcceptFailed, journal.Error(err))
 			select {
 			case <-a.stop:
 			case <-time.After(wait):

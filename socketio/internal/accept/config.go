@@ -22,11 +22,11 @@
 package accept
 
 import (
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/socketio/internal/netpoll"
 	"github.com/backplane-go/backplane/socketio/internal/timers"
 )
@@ -50,8 +50,8 @@ type Config struct {
 	Timers *timers.Heap
 	// Rest is called with each connection whose first request is not a WebSocket handshake. It may block.
 	Rest func(net.Conn)
-	// Logger logs panics of Handler and errors of accepting connections.
-	Logger *slog.Logger
+	// Journal receives panics of Handler and errors of accepting connections.
+	Journal *journal.Journal
 }
 
 // Hijacked is the connection that http.ResponseController.Hijack returns to Handler. Until TakeOver is called,

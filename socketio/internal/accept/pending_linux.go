@@ -6,10 +6,12 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"log/slog"
 	"net/http"
 	"sync"
 
 	"github.com/backplane-go/backplane/internal/guard"
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/socketio/internal/header"
 	"github.com/backplane-go/backplane/socketio/internal/netpoll"
 	"github.com/backplane-go/backplane/socketio/internal/sched"
@@ -162,7 +164,7 @@ func (p *pendingConn) serve(r *http.Request) {
 // abort gives up the connection after a panic.
 func (p *pendingConn) abort(r *http.Request, err error) {
 	if !errors.Is(err, http.ErrAbortHandler) {
-		p.acceptor.config.Logger.Error("engineio: panic in a handshake", "remote", r.RemoteAddr, "error", err)
+		p.acceptor.config.Journal.Log(&journal.HandshakeFailed, slog.StringValue(r.RemoteAddr), slog.AnyValue(err))
 	}
 	p.conn.Detach()
 	if p.taken { // the new owner has closed the connection

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
@@ -137,16 +138,13 @@ func (c *Client) route(p *parser.Packet, size int, here *sched.Slot) (more bool)
 // violate records that the client has broken the protocol.
 func (c *Client) violate(kind string, err error) {
 	c.violated = true
-	c.config.Logger.Debug("socketio: protocol violation", slog.String("kind", kind),
-		slog.String("error", excerpt.Error(err)))
+	if j := c.config.Journal; j.Writes(&journal.ProtocolViolation) {
+		j.Log(&journal.ProtocolViolation, slog.StringValue(kind), journal.Error(err))
+	}
 }
 
 // Closed implements engineio.Receiver.
 func (c *Client) Closed(reason engineio.Reason, err error) {
-	if err != nil {
-		c.config.Logger.Debug("socketio: connection ended", slog.String("reason", string(reason)),
-			slog.String("error", excerpt.Error(err)))
-	}
 	c.host.OnClosed(reason, err)
 	c.partial.Settle(c.config.Memory, 0)
 	c.decoder = parser.Decoder{} // free the memory of an incomplete packet

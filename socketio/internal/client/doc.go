@@ -20,9 +20,10 @@
 package client
 
 import (
-	"log/slog"
+	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 	"github.com/backplane-go/backplane/socketio/internal/parser"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
@@ -42,7 +43,9 @@ type Config struct {
 	Memory    *quota.Budget    // of all clients
 	Scheduler *sched.Scheduler // runs the goroutines that handle the queues
 	Report    func(error)      // for errors without a caller that could return them
-	Logger    *slog.Logger
+	Journal   *journal.Journal
+
+	SlowAfter time.Duration // how long the functions for an event may take before Host.OnSlow; 0: not measured
 }
 
 // Host is the part of the server that one client uses.
@@ -53,6 +56,8 @@ type Host interface {
 	Connect(Socket)
 	// Refuse tells the client why it cannot join a namespace.
 	Refuse(namespace string, err error)
+	// OnSlow is called when the functions for an event took Config.SlowAfter or longer.
+	OnSlow(s Socket, event string, took time.Duration)
 	// OnJoined is called whenever the client has joined a namespace.
 	OnJoined()
 	// OnQuota records that the client has reached a quota, and returns the error for it.

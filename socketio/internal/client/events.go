@@ -2,6 +2,7 @@ package client
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/backplane-go/backplane/fault"
 	"github.com/backplane-go/backplane/internal/guard"
@@ -137,7 +138,11 @@ func (c *Client) perform(t task) {
 	case toConnect:
 		c.host.Connect(t.socket)
 	case toHandle:
-		t.socket.Handle(t.packet)
+		if c.config.SlowAfter > 0 {
+			c.handleTimed(t)
+		} else {
+			t.socket.Handle(t.packet)
+		}
 		t.packet.Release()
 	case toEnd:
 		t.socket.End(t.reason)
@@ -154,5 +159,15 @@ func (c *Client) perform(t task) {
 				c.config.Report(err)
 			}
 		})
+	}
+}
+
+// handleTimed calls the functions for an event, and Host.OnSlow if they took long.
+func (c *Client) handleTimed(t task) {
+	began := time.Now()
+	t.socket.Handle(t.packet)
+	if took := time.Since(began); took >= c.config.SlowAfter {
+		args, _ := t.packet.Args() // the decoder has checked it
+		c.host.OnSlow(t.socket, args.Event(), took)
 	}
 }

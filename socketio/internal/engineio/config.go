@@ -2,12 +2,12 @@ package engineio
 
 import (
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/socketio/internal/quota"
 )
 
@@ -108,9 +108,9 @@ type Config struct {
 	Opened func(Receiver)
 	// ErrorHandler is called with a *RefusedError for each refused request. It must not block. Default: none.
 	ErrorHandler func(error)
-	// Logger receives refused requests (at debug level), malformed headers of trusted proxies, and errors of
-	// the HTTP server and of the acceptor. Default: discard.
-	Logger *slog.Logger
+	// Journal receives refused requests, malformed headers of trusted proxies, and errors of the HTTP server and of
+	// the acceptor. Default: none.
+	Journal *journal.Journal
 }
 
 func (c Config) withDefaults() Config {
@@ -146,8 +146,8 @@ func (c Config) withDefaults() Config {
 	if c.Address == nil {
 		c.Address = func(r *http.Request) string { return r.RemoteAddr }
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
+	if c.Journal == nil {
+		c.Journal = journal.New(nil)
 	}
 	return c
 }

@@ -31,6 +31,7 @@
 //
 //   - server.go: Server, which routes requests and owns the sessions
 //   - serve.go: Serve, which accepts connections
+//   - drain.go: ends sessions one after the other
 //   - config.go: Config
 //   - request.go: which requests are served
 //   - refuse.go: responses to those that are not

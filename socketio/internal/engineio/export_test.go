@@ -16,3 +16,9 @@ func (c *Conn) Queued() int { return (*source)(c).Waiting() }
 func Encode(accept string, body []byte) []byte {
 	return encode(http.Header{}, &http.Request{Header: http.Header{"Accept-Encoding": {accept}}}, body)
 }
+
+// Pace is pace.
+var Pace = pace
+
+// MinStep is minStep.
+const MinStep = minStep

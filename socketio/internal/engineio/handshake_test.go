@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
@@ -217,15 +218,15 @@ func (b *logBuffer) text() string {
 	return b.lines.String()
 }
 
-func (b *logBuffer) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
+func (b *logBuffer) journal() *journal.Journal {
+	return journal.New(slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug})))
 }
 
 // The log says which origin, or which host, was refused, because that may be a mistake in the configuration.
 func TestRefusalNamesTheOriginOrHost(t *testing.T) {
 	var log logBuffer
 	errs := make(chan error, 10)
-	h := serve(t, engineio.Config{Logger: log.logger(), Hosts: []string{"x"},
+	h := serve(t, engineio.Config{Journal: log.journal(), Hosts: []string{"x"},
 		ErrorHandler: func(err error) { errs <- err }})
 	for _, c := range []struct{ head, told, body string }{
 		{"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example",

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/socketio/internal/header"
 )
 
@@ -19,10 +19,10 @@ const unixPeers = "unix"
 
 // proxies are the trusted peers: the server uses their headers about clients.
 type proxies struct {
-	ranges []netip.Prefix
-	unix   bool
-	logger *slog.Logger
-	warned atomic.Bool // a malformed header has been logged
+	ranges  []netip.Prefix
+	unix    bool
+	journal *journal.Journal
+	warned  atomic.Bool // a malformed header has been logged
 }
 
 // newProxies returns nil if no proxies are configured. validate has checked the list.
@@ -30,7 +30,7 @@ func newProxies(c *Config) *proxies {
 	if len(c.TrustedProxies) == 0 {
 		return nil
 	}
-	p := &proxies{logger: c.Logger}
+	p := &proxies{journal: c.Journal}
 	for _, text := range c.TrustedProxies {
 		if text == unixPeers {
 			p.unix = true
@@ -192,7 +192,6 @@ func (p *proxies) parseForwarded(h http.Header) (o origination) {
 // logMalformed logs the first malformed value. Malformed values are ignored.
 func (p *proxies) logMalformed(what, value string) {
 	if p.warned.CompareAndSwap(false, true) {
-		p.logger.Warn("engineio: ignored a malformed header of a trusted proxy; further ones are not logged",
-			"what", what, "value", excerpt.Of(value))
+		p.journal.Log(&journal.MalformedHeader, slog.StringValue(what), journal.Text(value))
 	}
 }

@@ -240,7 +240,7 @@ func TestChecksUseForwardedValues(t *testing.T) {
 	t.Run("AdmissionAndTheLog", func(t *testing.T) {
 		var log logBuffer
 		errs := make(chan error, 1)
-		h := serve(t, engineio.Config{TrustedProxies: trusted, Logger: log.logger(),
+		h := serve(t, engineio.Config{TrustedProxies: trusted, Journal: log.journal(),
 			ErrorHandler: func(err error) { errs <- err },
 			Admit: func(r *http.Request) error {
 				require.Equal(t, "203.0.113.7:0", r.RemoteAddr)
@@ -259,7 +259,7 @@ func TestChecksUseForwardedValues(t *testing.T) {
 
 	t.Run("MalformedHeadersAreLoggedOnce", func(t *testing.T) {
 		var log logBuffer
-		h := serve(t, engineio.Config{TrustedProxies: trusted, Logger: log.logger()})
+		h := serve(t, engineio.Config{TrustedProxies: trusted, Journal: log.journal()})
 		for range 3 {
 			require.Equal(t, 200, h.sendRaw(t,
 				request("X-Forwarded-For: nonsense", "X-Forwarded-Host: /", "X-Forwarded-Proto: x")).status(t))

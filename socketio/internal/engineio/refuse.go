@@ -3,10 +3,12 @@ package engineio
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/backplane-go/backplane/internal/excerpt"
+	"github.com/backplane-go/backplane/internal/journal"
 )
 
 // RefusedError says why a request was refused.
@@ -120,8 +122,10 @@ func (s *Server) closeAfterResponse(w http.ResponseWriter, r *http.Request) {
 // reportRefusal logs a refusal, and calls Config.ErrorHandler with it.
 func (s *Server) reportRefusal(r *http.Request, no *refusal) {
 	err := &RefusedError{Code: no.code, RemoteAddr: r.RemoteAddr, Address: s.config.Address(r), Err: no.err}
-	s.config.Logger.Debug("engineio: request refused",
-		"remote", r.RemoteAddr, "code", no.code, "error", excerpt.Error(no.err))
+	if j := s.config.Journal; j.Writes(&journal.RequestRefused) {
+		j.Log(&journal.RequestRefused, slog.StringValue(r.RemoteAddr), slog.IntValue(no.status),
+			slog.IntValue(no.code), journal.Error(no.err))
+	}
 	if s.config.ErrorHandler != nil {
 		s.config.ErrorHandler(err)
 	}

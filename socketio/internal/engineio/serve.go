@@ -3,12 +3,12 @@ package engineio
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/socketio/internal/accept"
 )
 
@@ -68,10 +68,10 @@ func (f *front) start(s *Server) {
 	config := &s.config
 	f.http = &http.Server{Handler: s, ReadHeaderTimeout: config.HeaderTimeout, IdleTimeout: config.IdleTimeout,
 		MaxHeaderBytes: maxHeader, ConnState: f.countConn,
-		ErrorLog: slog.NewLogLogger(config.Logger.Handler(), slog.LevelDebug)}
+		ErrorLog: config.Journal.Standard(&journal.HTTPError)}
 	f.acceptor = accept.New(accept.Config{Handler: s, Path: config.Path, MaxHeader: maxHeader,
 		HeaderTimeout: config.HeaderTimeout, LingerTimeout: lingerTimeout, Pollers: &s.pollers, Timers: s.timers,
-		Rest: f.handed.give, Logger: config.Logger})
+		Rest: f.handed.give, Journal: config.Journal})
 	f.group.Go(func() { _ = f.http.Serve(f.handed) }) // it ends when handed is closed
 }
 

@@ -125,7 +125,8 @@ func (s *Server) admit(c *Conn) *refusal {
 	defer s.mu.Unlock()
 	switch {
 	case s.stopping:
-		return &refusal{status: http.StatusServiceUnavailable, code: codeRequest, err: errStopping}
+		return &refusal{status: http.StatusServiceUnavailable, code: codeRequest, err: errStopping,
+			reason: "the server is shutting down"}
 	case s.config.MaxConnections > 0 && len(s.sessions) >= s.config.MaxConnections:
 		return &refusal{status: http.StatusServiceUnavailable, code: codeRequest,
 			err: &quota.Error{Quota: quota.Connections, Limit: s.config.MaxConnections}}

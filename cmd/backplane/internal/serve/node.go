@@ -13,6 +13,8 @@ import (
 	"github.com/backplane-go/backplane"
 	"github.com/backplane-go/backplane/cmd/backplane/internal/chat"
 	"github.com/backplane-go/backplane/dialect"
+	"github.com/backplane-go/backplane/health"
+	"github.com/backplane-go/backplane/internal/journal"
 	"github.com/backplane-go/backplane/socketio"
 	"github.com/backplane-go/backplane/transport"
 )
@@ -73,8 +75,10 @@ func Start(ctx context.Context, listener net.Listener, o Options) (*Node, error)
 	mux := http.NewServeMux()
 	mux.Handle(o.Server.Path, n.io)
 	mux.Handle("GET /{$}", chat.Page(o.Server.Path))
+	mux.Handle(health.LivePath, health.Live())
+	mux.Handle(health.ReadyPath, health.Ready(n.io))
 	n.http = socketio.HTTPServer("", mux)
-	n.http.ErrorLog = slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug)
+	n.http.ErrorLog = journal.New(o.Logger).Standard(&journal.HTTPError)
 
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n.stop = stop
@@ -112,6 +116,10 @@ func (n *Node) WaitForPeers(ctx context.Context, peers int) error {
 
 // Failed delivers the error if the node has ended without a call of Stop.
 func (n *Node) Failed() <-chan error { return n.failed }
+
+// Drain refuses new clients and disconnects the others, spread evenly over socketio.Config.DrainTime, so that they move
+// to other nodes. The port still answers, so that balancers can see that the node is not ready. Call Stop after it.
+func (n *Node) Drain(ctx context.Context) error { return n.io.Drain(ctx) }
 
 // leaveTime is the part of the time for Stop that is reserved for sending the leave message to the cluster.
 const leaveTime = time.Second

@@ -5,6 +5,7 @@
 //
 //   - serve.go: the serve command
 //   - node.go: starts and stops a node
+//   - log.go: the flags that say what is logged, and how
 //   - addr.go: the addresses that nodes listen on
 //   - taken_unix.go, taken_other.go: recognize the error of a port that is in use
 package serve
@@ -13,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -51,9 +51,18 @@ clients, but not those of a node that has crashed.
 Pages from the server's own host may connect. Allow others with --origin. Anyone
 who can reach the address can chat: do not expose it to the internet.
 
+GET /healthz is answered with status 200 while the process lives. GET /readyz is
+answered with 200 if the node should get clients, and otherwise with 503 and the
+reasons, one per line: it does not hear the cluster, cannot keep up with it,
+reads what it has missed from the log, or is being stopped.
+
+The log is written to the standard error. Its messages are constant, and are
+listed in docs/reference/logs.md.
+
 Ctrl-C and SIGTERM stop it with exit status 0: it accepts no more clients, sends
 the messages in its queues, disconnects the clients and leaves the cluster. That
-takes up to 3 s. A second signal stops it at once.`,
+takes up to 3 s, plus the time of --drain, over which the clients are spread
+when they move to other nodes. A second signal stops it at once.`,
 	Examples: `
 backplane serve
 backplane serve --addr :8080 --postgres "$DATABASE_URL"
@@ -61,6 +70,7 @@ backplane serve --log --recover 2m --postgres "$DATABASE_URL"
 backplane serve --redis redis://localhost:6379 --dialect classic
 backplane serve --redis redis://localhost:6379 --dialect streams --log
 backplane serve --nats nats://localhost:4222
+backplane serve --drain 20s --log-format json --log-level info
 backplane serve --dialect legacy --allow-eio3 --postgres "$DATABASE_URL"
 backplane serve --origin https://app.example.com --sticky node --compress`,
 	Bind: func(fs *pflag.FlagSet) cli.Run {
@@ -86,7 +96,10 @@ backplane serve --origin https://app.example.com --sticky node --compress`,
 			"disconnect a client that does not answer a ping within `TIME`")
 		fs.IntVar(&s.server.MaxPayload, "max-payload", 1_000_000, "largest message that a client may send, in `BYTES`")
 		fs.IntVar(&s.server.MaxConnections, "max-clients", 0, "accept at most `N` clients (default: no limit)")
-		fs.BoolVar(&s.verbose, "verbose", false, "log all events of clients and the cluster, not only problems")
+		fs.DurationVar(&s.server.DrainTime, "drain", 0,
+			"when it is stopped, disconnect the clients spread evenly over `TIME`, so that they move to other nodes; "+
+				"0s: all at once")
+		s.log.bind(fs)
 		s.flags = connect.BindServer(fs)
 		return s.run
 	},
@@ -109,7 +122,7 @@ type serve struct {
 	addr, name, url string
 	sticky          string
 	recover         time.Duration
-	verbose         bool
+	log             logFlags
 	server          socketio.Config
 	flags           *connect.Flags
 }
@@ -126,7 +139,7 @@ func (s *serve) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	if err := s.flags.CheckRecover(s.recover); err != nil {
 		return err
 	}
-	log, err := s.flags.Log(server, s.recover)
+	kept, err := s.flags.Log(server, s.recover)
 	if err != nil {
 		return err
 	}
@@ -134,17 +147,13 @@ func (s *serve) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	if err != nil {
 		return err
 	}
-	level := slog.LevelWarn
-	if s.verbose {
-		level = slog.LevelDebug
-	}
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	node, err := Start(starting, listener, Options{
 		Bus: server.Driver(), BusName: server.Engine(), Prefix: s.flags.Prefix, Dialect: s.flags.Dialect(),
-		Apart: s.flags.Legacy(), Unnamed: s.flags.Counts(), Log: log, Recover: s.recover, Name: s.name, URL: s.url,
+		Apart: s.flags.Legacy(), Unnamed: s.flags.Counts(), Log: kept, Recover: s.recover, Name: s.name, URL: s.url,
 		Server: s.server,
-		Logger: slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: level})),
+		Logger: s.log.logger(t.Err),
 	})
 	if err != nil {
 		return server.Explain(err)
@@ -159,16 +168,30 @@ func (s *serve) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	case err = <-node.Failed():
 	}
 	fmt.Fprintln(t.Out)
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.server.DrainTime+stopTimeout)
 	defer cancel()
+	if s.server.DrainTime > 0 && err == nil {
+		drain(ending, node)
+	}
 	if stopping := node.Stop(ending); err == nil && !errors.Is(stopping, context.DeadlineExceeded) {
 		err = stopping // a deadline is no failure: the remaining clients were disconnected
 	}
 	return err
 }
 
+// drain lets the clients move to other nodes, and leaves time for Stop.
+func drain(ctx context.Context, node *Node) {
+	end, _ := ctx.Deadline()
+	draining, cancel := context.WithDeadline(ctx, end.Add(-leaveTime))
+	defer cancel()
+	_ = node.Drain(draining) // Stop returns the error, if it matters
+}
+
 // check validates the flags and completes the configuration.
 func (s *serve) check() error {
+	if err := s.log.check(); err != nil {
+		return err
+	}
 	path := "/" + strings.Trim(s.server.Path, "/") + "/"
 	if path == "//" || strings.ContainsAny(path, "{}?# ") {
 		return &cli.UsageError{Reason: "--path must be a path such as " + DefaultPath + "; the page is at /"}
@@ -190,6 +213,9 @@ func (s *serve) check() error {
 	}
 	if s.server.MaxConnections < 0 || s.recover < 0 {
 		return &cli.UsageError{Reason: "--max-clients and --recover must not be negative"}
+	}
+	if s.server.DrainTime < 0 {
+		return &cli.UsageError{Reason: "--drain must not be negative"}
 	}
 	if s.sticky != "" {
 		s.server.Cookie = &http.Cookie{Name: s.sticky, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
