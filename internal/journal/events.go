@@ -44,7 +44,7 @@ var (
 	OperationFailed = Event{slog.LevelWarn, "backplane: operation failed", []string{"op", "channel", "error"}, rare}
 	CallFailed      = Event{slog.LevelError, "backplane: application code failed",
 		[]string{"nsp", "call", "error"}, rare}
-	OtherError      = Event{slog.LevelWarn, "backplane: error", []string{"error"}, rare}
+	OtherError = Event{slog.LevelWarn, "backplane: error", []string{"error"}, rare}
 )
 
 // The events of a Socket.IO server.
