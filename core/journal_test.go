@@ -107,7 +107,7 @@ func TestLogSaysWhichPeersAreSilent(t *testing.T) {
 	p := newPuppet(t, hub, "/", "silent")
 	p.live() // it answers nothing
 	p.say(codec.Envelope{Type: codec.Heartbeat})
-	log.await(t, 1, "backplane: peer expired")[0].has(t, "WARN", entry{"nsp": "/", "uid": "silent"})
+	log.await(t, 1, "backplane: peer expired")[0].has(t, "INFO", entry{"nsp": "/", "uid": "silent"})
 	silent := log.about("backplane: peer silent")
 	require.NotEmpty(t, silent)
 	silent[0].has(t, "INFO", entry{"nsp": "/", "uid": "silent"})

@@ -18,7 +18,7 @@ var (
 
 	PeerJoined  = Event{slog.LevelInfo, "backplane: peer joined", []string{"nsp", "uid"}, some}
 	PeerLeft    = Event{slog.LevelInfo, "backplane: peer left", []string{"nsp", "uid"}, some}
-	PeerExpired = Event{slog.LevelWarn, "backplane: peer expired", []string{"nsp", "uid"}, some}
+	PeerExpired = Event{slog.LevelInfo, "backplane: peer expired", []string{"nsp", "uid"}, some}
 	PeerSilent  = Event{slog.LevelInfo, "backplane: peer silent", []string{"nsp", "uid"}, some}
 	PeerSuspect = Event{slog.LevelWarn, "backplane: peer suspect", []string{"nsp", "uid"}, some}
 
