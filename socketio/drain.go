@@ -22,9 +22,9 @@ func (s *Server) Drain(ctx context.Context) error {
 	return s.Shutdown(ctx)
 }
 
-// Unready returns why the server should get no clients at the moment, one sentence per reason: it is draining or closed,
-// or its cluster is not ready (see backplane.Cluster.Unready). It returns nothing if the server is ready. Package health
-// serves it over HTTP.
+// Unready returns why the server should get no clients at the moment, one sentence per reason: it is draining or
+// closed, or its cluster is not ready (see backplane.Cluster.Unready). It returns nothing if the server is ready.
+// Package health serves it over HTTP.
 func (s *Server) Unready() []string {
 	s.mu.Lock()
 	closed := s.closed

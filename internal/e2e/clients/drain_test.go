@@ -9,8 +9,8 @@ import (
 	"github.com/backplane-go/backplane/transport/memory"
 )
 
-// The clients of a server that drains are disconnected in a way that makes them come back. The server refuses them, they
-// try again, and are recovered on another server as soon as the balancer leads them there.
+// The clients of a server that drains are disconnected in a way that makes them come back. The server refuses them,
+// they try again, and are recovered on another server as soon as the balancer leads them there.
 func TestClientsOfADrainingServerMoveToAnotherOne(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
