@@ -128,6 +128,9 @@ func TestCommentsOfAliasesListTheFields(t *testing.T) {
 		"LogMismatchError": reflect.TypeFor[backplane.LogMismatchError](),
 		"PositionError":    reflect.TypeFor[backplane.PositionError](),
 		"ReplayInfo":       reflect.TypeFor[backplane.ReplayInfo](),
+		"QueueStats":       reflect.TypeFor[backplane.QueueStats](),
+		"RequestStats":     reflect.TypeFor[backplane.RequestStats](),
+		"Histogram":        reflect.TypeFor[backplane.Histogram](),
 	}
 	for _, typ := range documentation(t, ".").Types {
 		spec := typ.Decl.Specs[0].(*ast.TypeSpec)

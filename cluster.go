@@ -41,7 +41,7 @@ func (c *Cluster) NamespaceAsync(name string, local LocalSockets) (*Namespace, e
 // A function of the previous Trace may still run when SetTrace returns.
 func (c *Cluster) SetTrace(t Trace) { c.core.SetTrace(core.Trace(t)) }
 
-// Stats returns the counters of this moment.
+// Stats returns the counters and the state of this moment. It does no I/O.
 func (c *Cluster) Stats() Stats { return Stats(c.core.Stats()) }
 
 // Unready returns why this node should get no clients at the moment, one sentence per reason. It returns nothing if the

@@ -32,6 +32,7 @@ var layers = map[string][]string{
 	"codec/cbor":            {"codec", "internal/jsontext", "internal/message"},
 	"codec/jsonmsgpack":     {"codec", "internal/jsontext", "internal/message", "internal/msgpack"},
 	"internal/groupcommit":  {},
+	"internal/histogram":    {},
 	"transport/memory":      {"storage", "storage/memory", "transport"},
 	"transport/broker":      {"transport"},
 	"storage/memory":        {"storage"},
@@ -71,7 +72,7 @@ var layers = map[string][]string{
 	"internal/wire": {"codec", "dialect", "fault", "internal/guard", "storage", "transport"},
 	"core": {
 		"codec", "dialect", "dialect/standard", "fault", "internal/excerpt", "internal/groupcommit", "internal/guard",
-		"internal/journal", "internal/wire", "storage", "transport",
+		"internal/histogram", "internal/journal", "internal/wire", "storage", "transport",
 	},
 	"emitter": {
 		"codec", "dialect", "dialect/standard", "fault", "internal/excerpt", "internal/groupcommit", "internal/guard",
@@ -88,19 +89,20 @@ var layers = map[string][]string{
 	"socketio/internal/header":  {},
 	"socketio/internal/timers":  {},
 	"socketio/internal/wsframe": {"socketio/internal/quota"},
-	"socketio/internal/netpoll": {"socketio/internal/sched"},
+	"socketio/internal/netpoll": {"internal/histogram", "socketio/internal/sched"},
 	"socketio/internal/accept": {
 		"fault", "internal/guard", "internal/journal", "socketio/internal/header", "socketio/internal/netpoll",
 		"socketio/internal/sched", "socketio/internal/timers",
 	},
 	"socketio/internal/engineio": {
-		"internal/excerpt", "internal/journal", "socketio/internal/accept", "socketio/internal/header",
-		"socketio/internal/netpoll", "socketio/internal/quota",
+		"internal/excerpt", "internal/histogram", "internal/journal", "socketio/internal/accept",
+		"socketio/internal/header", "socketio/internal/netpoll", "socketio/internal/quota",
 		"socketio/internal/sched", "socketio/internal/timers", "socketio/internal/wsframe",
 	},
 	"socketio/internal/acks": {"codec"},
 	"socketio/internal/client": {
-		"fault", "internal/excerpt", "internal/guard", "internal/journal", "codec", "socketio/internal/engineio",
+		"fault", "internal/excerpt", "internal/guard", "internal/histogram", "internal/journal", "codec",
+		"socketio/internal/engineio",
 		"socketio/internal/parser", "socketio/internal/quota", "socketio/internal/sched",
 		"socketio/internal/wsframe",
 	},
@@ -110,7 +112,8 @@ var layers = map[string][]string{
 		"socketio/internal/...", "storage", "transport/memory",
 	},
 	"socketio/internal/...": {
-		"fault", "internal/excerpt", "internal/guard", "internal/journal", "codec", "socketio/internal/...",
+		"fault", "internal/excerpt", "internal/guard", "internal/histogram", "internal/journal", "codec",
+		"socketio/internal/...",
 	},
 }
 

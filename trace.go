@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/backplane-go/backplane/codec"
+	"github.com/backplane-go/backplane/core"
 )
 
 // Trace has functions that the cluster calls as things happen, for metrics and tests. Nil functions are not called. The
@@ -37,7 +38,7 @@ type Trace struct {
 	Replayed func(ReplayInfo)
 }
 
-// Stats are counters since the cluster was opened.
+// Stats are counters since the cluster was opened, and its state at this moment.
 type Stats struct {
 	// Published counts messages that the bus accepted.
 	Published uint64
@@ -72,4 +73,57 @@ type Stats struct {
 	// Unkept counts messages of emitters and of nodes of this library that were not kept, although this node has a log
 	// for their namespace. They were delivered.
 	Unkept uint64
+
+	// AttachmentErrors counts attachments that could not be written to the store.
+	AttachmentErrors uint64
+	// Dropped is ReceiveDropped by reason. It contains all reasons.
+	Dropped map[DropReason]uint64
+	// Errors counts the errors that were reported to Config.ErrorHandler, by operation (OpError.Op). The operation of
+	// a CallError is "application", and that of an error without one "other". A DropError, a GapError and a LogGap do
+	// not count. It contains all operations.
+	Errors map[string]uint64
+	// Requests counts the requests of this node that are over. It contains all kinds and outcomes.
+	Requests []RequestStats
+	// PeersJoined counts peers that were seen for the first time, PeersLeft those that have closed, and PeersExpired
+	// those that have sent no heartbeat for too long, in all namespaces together.
+	PeersJoined, PeersLeft, PeersExpired uint64
+	// BatchSize is the number of messages of each batch for the bus. PublishTime is how long each batch took, in
+	// seconds. RoundTrip is how long each heartbeat of this process took from the queue to the bus and back, in
+	// seconds: one in each HeartbeatInterval.
+	BatchSize, PublishTime, RoundTrip Histogram
+
+	// Namespaces is the number of open namespaces, Peers the largest number of peers in one of them, and OpenRequests
+	// the number of requests that wait for answers, at this moment.
+	Namespaces, Peers, OpenRequests int
+	// Listening reports whether the node listens. It is false while the node is deaf.
+	Listening bool
+	// Deaf is for how long the node has been deaf in total, including the outage of this moment (see GapError.Deaf).
+	// LogLag is for how long the node has been behind the log, 0 if it is not: the largest of all namespaces.
+	Deaf, LogLag time.Duration
+	// PublishQueue has the messages that wait for the store or for the bus. Its Age is for how long the bus has had the
+	// batch before them, or how long the first message has waited for the store. ReceiveQueue has the messages of all
+	// namespaces that wait for LocalSockets. Its Age is the time since the first message arrived of those that
+	// LocalSockets has not handled; it may be larger by the time in which one batch has arrived.
+	PublishQueue, ReceiveQueue QueueStats
 }
+
+// QueueStats describes the queue of Stats at this moment. It has these fields:
+//
+//	Messages int
+//	Bytes    int           // their size on the bus or in the store
+//	Age      time.Duration // how long the oldest message has waited, 0 if none waits
+type QueueStats = core.QueueStats
+
+// RequestStats counts the requests of one kind with one outcome. It has these fields:
+//
+//	Kind    string // PartialError.Op
+//	Outcome string // "complete", "timeout", "refused", "left" (a node has left), "canceled" or "failed"
+//	Count   uint64
+type RequestStats = core.RequestStats
+
+// Histogram counts observations in buckets. It has a method, Count, and these fields:
+//
+//	Bounds []float64 // the upper bounds of the buckets, inclusive and ascending; the last bucket has none
+//	Counts []uint64  // the observations in each bucket, one more than there are bounds
+//	Sum    float64   // of all observations
+type Histogram = core.Histogram

@@ -183,6 +183,9 @@ func (ns *Namespace) askSelf(data codec.Value) (*request, error) {
 		self = []string{ns.uid}
 	}
 	q, err := ns.requests.begin(codec.ServerSideEmit, self)
+	if err == nil {
+		q.tallied = true // the request to the other nodes counts
+	}
 	if err == nil && hook != nil {
 		guard.Do(func() {
 			(*hook)(data, once(func(answer any) { q.value(ns.uid, ns.answerOf(answer)) }))

@@ -44,6 +44,7 @@ func (c *census) learn(ctx context.Context, nodes dialect.Nodes) error {
 	if err != nil {
 		return err
 	}
+	q.tallied = true // nobody has asked for it
 	_ = c.ns.ask(ctx, q, &codec.Envelope{Type: codec.ListSockets, Opts: codec.Opts{Rooms: []string{randomID()}}})
 	named, unnamed := q.senders()
 	for _, node := range nodes.Certain {

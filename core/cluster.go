@@ -54,8 +54,8 @@ func New(config Config) (*Cluster, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{config: config, began: time.Now(), closed: make(chan struct{}),
-		namespaces: make(map[string]*Namespace), channels: make(channels)}
+	c := &Cluster{config: config, counts: counters{details: newDetails()}, began: time.Now(),
+		closed: make(chan struct{}), namespaces: make(map[string]*Namespace), channels: make(channels)}
 	c.journal = journal.New(config.Logger)
 	c.SetTrace(config.Trace)
 	var err error
@@ -172,6 +172,3 @@ func (c *Cluster) all() []*Namespace {
 	}
 	return all
 }
-
-// Stats returns the counts since New.
-func (c *Cluster) Stats() Stats { return c.counts.snapshot() }

@@ -22,12 +22,17 @@ type health struct {
 	began    time.Time // when the session began
 	doubted  time.Time // when the session was in use and a message was handed to a bus that has not answered since then
 	complete time.Time // everything that others had published by then has arrived
+
+	deaf time.Duration // in all outages that have ended
 }
 
 // begin notes that there is a session that listens to all channels.
 func (h *health) begin(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !h.up && !h.complete.IsZero() {
+		h.deaf += now.Sub(h.complete)
+	}
 	h.up, h.began, h.heard, h.complete, h.doubted = true, now, now, now, time.Time{}
 }
 
@@ -58,6 +63,17 @@ func (h *health) isUp() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.up
+}
+
+// deafFor returns for how long this node has been deaf in all outages, and whether it listens. over: it need not listen
+// any more.
+func (h *health) deafFor(now time.Time, over bool) (deaf time.Duration, listens bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.up && !h.complete.IsZero() && !over {
+		return h.deaf + now.Sub(h.complete), false
+	}
+	return h.deaf, h.up
 }
 
 // heardUntil returns when the session last proved that it works, zero when there is none.

@@ -142,7 +142,7 @@ func (ns *Namespace) receivePeer(env *codec.Envelope, size int, at time.Time) {
 		ns.dropped(env, DropUnknown, nil) // it counts as a heartbeat all the same
 	default:
 		ns.noteUnkept(env)
-		ns.pass(env, size)
+		ns.pass(env, size, at)
 	}
 }
 
@@ -157,18 +157,18 @@ func (ns *Namespace) handleAnswer(env *codec.Envelope, _ Position) {
 	}
 }
 
-// pass queues or handles a message of a peer.
-func (ns *Namespace) pass(env *codec.Envelope, size int) {
+// pass queues or handles a message of a peer, which has arrived at some time.
+func (ns *Namespace) pass(env *codec.Envelope, size int, at time.Time) {
 	switch {
 	case env.Type == codec.Heartbeat:
 	case env.Type == codec.InitialHeartbeat:
 		ns.presence.announced()
 	case !env.Type.Response():
-		ns.queues.messages.push(env, size)
+		ns.queues.messages.push(env, size, at.Sub(ns.cluster.began))
 	case env.AttachmentID == "":
 		ns.handleAnswer(env, Position{})
 	case (env.RequesterUID == "" || env.RequesterUID == ns.uid) && ns.requests.expects(env):
-		ns.queues.answers.push(env, size)
+		ns.queues.answers.push(env, size, at.Sub(ns.cluster.began))
 	}
 }
 
@@ -179,6 +179,7 @@ func (ns *Namespace) dropped(env *codec.Envelope, reason DropReason, err error) 
 		return
 	}
 	c.counts.receiveDropped.Add(1)
+	c.counts.dropped[reason].Add(1)
 	if reason == DropUnsigned {
 		c.counts.unsigned.Add(1)
 	}

@@ -15,8 +15,11 @@ func (c *Cluster) report(err error) {
 	c.handle(err)
 }
 
-// handle gives an error that was logged to Config.ErrorHandler.
-func (c *Cluster) handle(err error) { guard.Report(c.config.ErrorHandler, err) }
+// handle counts an error that was logged, and gives it to Config.ErrorHandler.
+func (c *Cluster) handle(err error) {
+	c.counts.countReport(err)
+	guard.Report(c.config.ErrorHandler, err)
+}
 
 // logError logs an error. Its type decides how.
 func (c *Cluster) logError(err error) {
@@ -69,18 +72,20 @@ func (c *Cluster) logGap(e *GapError) {
 // peerJoined logs and traces that there is another peer.
 func (ns *Namespace) peerJoined(uid string) {
 	ns.logPeer(&journal.PeerJoined, uid)
+	ns.cluster.counts.peersJoined.Add(1)
 	ns.tellsLog.Store(ns.log != nil)
 	if f := ns.cluster.hooks.Load().PeerJoined; f != nil {
 		ns.cluster.trace("PeerJoined", func() { f(ns.name, uid) })
 	}
 }
 
-// peerLeft logs and traces that a peer has left or (expired) was silent for too long.
+// peerLeft counts, logs and traces that a peer has left or (expired) was silent for too long.
 func (ns *Namespace) peerLeft(uid string, expired bool) {
-	event := &journal.PeerLeft
+	event, count := &journal.PeerLeft, &ns.cluster.counts.peersLeft
 	if expired {
-		event = &journal.PeerExpired
+		event, count = &journal.PeerExpired, &ns.cluster.counts.peersExpired
 	}
+	count.Add(1)
 	ns.logPeer(event, uid)
 	ns.forgetPeerLog(uid)
 	if f := ns.cluster.hooks.Load().PeerLeft; f != nil {

@@ -233,7 +233,7 @@ func (l *logReader) pass(r *transport.Record, at time.Time, offer func(item) err
 		return nil
 	}
 	place := ns.position(r.Position())
-	err := offer(item{env: env, at: &place, size: len(r.Payload)})
+	err := offer(item{env: env, at: &place, size: len(r.Payload), when: at.Sub(ns.cluster.began)})
 	if errors.Is(err, ErrClosed) {
 		return nil
 	}

@@ -139,6 +139,7 @@ func (c *Cluster) newNamespace(name string, local LocalSockets) (*Namespace, err
 	ns.presence = newPresence(ns)
 	mayRespond := func(uid string) bool { return uid == ns.uid || ns.presence.mayRespond(uid) }
 	ns.requests = newRequests(mayRespond, c.config.MaxAnswerBytes)
+	ns.requests.counts = c.counts.requests
 	if c, ok := ns.presence.(*census); ok {
 		ns.requests.named = func(node string) bool { return node == ns.uid || c.isNamed(node) }
 		ns.requests.late = c.answeredLate

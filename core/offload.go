@@ -147,6 +147,8 @@ func (f *offload) noteStored(o *outgoing) {
 	f.solo.stored(o.Err)
 	if o.Err == nil {
 		f.counts.attachmentsStored.Add(1)
+	} else {
+		f.counts.attachmentErrors.Add(1)
 	}
 	if stored := f.trace.Load().AttachmentStored; stored != nil {
 		f.call("AttachmentStored", func() { stored(o.ns.name, o.env.Type, o.size, time.Since(o.since), o.Err) })

@@ -135,8 +135,10 @@ func (p *process) receive(m transport.Message, at time.Time) {
 	case env == nil:
 	case env.UID == p.self.uid:
 		if p.sent(env.Clock) {
+			sent := c.began.Add(time.Duration(env.Clock-1) * time.Microsecond)
 			p.cameBack(at)
-			c.listener.health.cameBack(c.began.Add(time.Duration(env.Clock-1) * time.Microsecond))
+			c.counts.roundTrip.Observe(int64(at.Sub(sent)))
+			c.listener.health.cameBack(sent)
 		}
 	case env.Type == codec.Heartbeat:
 		c.processes.heartbeat(env.Process, env.Clock, at)

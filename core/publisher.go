@@ -199,8 +199,11 @@ func (p *publisher) Settle(batch []*outgoing) {
 		p.settle(o, o.Err)
 		o.release()
 	}
+	took := time.Since(p.handed)
+	p.counts.batchSize.Observe(int64(len(batch)))
+	p.counts.publish.Observe(int64(took))
 	if f := p.trace.Load().Published; f != nil {
-		p.call("Published", func() { f(len(batch), attachments, time.Since(p.handed), p.err) })
+		p.call("Published", func() { f(len(batch), attachments, took, p.err) })
 	}
 }
 

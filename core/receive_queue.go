@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/backplane-go/backplane/codec"
 )
@@ -22,6 +23,8 @@ type receiveQueue struct {
 
 	waiting atomic.Int64 // messages that were queued and not handled yet
 	bytes   atomic.Int64 // their size, as received
+	// oldest is when the first message of the batch that is being handled arrived, as in item, 0 if nothing is handled.
+	oldest atomic.Int64
 
 	crowded atomic.Bool   // a goroutine waits for room
 	room    chan struct{} // capacity 1: there may be room again
@@ -35,9 +38,10 @@ type receiveQueue struct {
 // item is a message in a receiveQueue, or something to do between two messages.
 type item struct {
 	env  *codec.Envelope
-	size int       // bytes, as received
-	at   *Position // in the log; nil if the message is not kept
-	do   func()    // if not nil, it is called, and env is empty
+	size int           // bytes, as received
+	at   *Position     // in the log; nil if the message is not kept
+	when time.Duration // when it arrived, since Cluster.began; 0 if it is unknown
+	do   func()        // if not nil, it is called, and env is empty
 }
 
 // idleItems is for how many items an idle queue keeps memory.
@@ -105,8 +109,8 @@ func (q *receiveQueue) do(f func()) {
 }
 
 // push queues a message, or drops and reports it.
-func (q *receiveQueue) push(env *codec.Envelope, size int) {
-	if err := q.offer(item{env: env, size: size}); err != nil {
+func (q *receiveQueue) push(env *codec.Envelope, size int, when time.Duration) {
+	if err := q.offer(item{env: env, size: size, when: when}); err != nil {
 		q.dropped(env, DropSlow, err)
 	}
 }
@@ -139,6 +143,7 @@ func (q *receiveQueue) take(free []item) []item {
 	defer q.mu.Unlock()
 	items := q.items
 	q.items = free[:0]
+	q.oldest.Store(int64(arrival(items)))
 	if len(items) == 0 {
 		q.running = false
 		if cap(q.items) > idleItems {
@@ -146,6 +151,16 @@ func (q *receiveQueue) take(free []item) []item {
 		}
 	}
 	return items
+}
+
+// arrival returns when the first of the items arrived, 0 if that is unknown.
+func arrival(items []item) time.Duration {
+	for i := range items {
+		if items[i].when > 0 {
+			return items[i].when
+		}
+	}
+	return 0
 }
 
 // done releases a message that was handled or dropped.

@@ -26,6 +26,7 @@ type request struct {
 	err     error                // why the request ended, unless all nodes answered
 	deaf    bool                 // this node was deaf for a part of the time
 	ended   bool
+	tallied bool          // it has been counted, or need not be
 	done    chan struct{} // closed when ended
 	names   []string      // ids of sockets or names of rooms
 	replies int           // how many answers have come

@@ -25,6 +25,7 @@ type requests struct {
 	named      func(uid string) bool // whether a node's answers have its name; nil: those of all nodes
 	late       func(node string)     // unless named is nil, called for an unexpected answer to a request that was over
 	counted    bool                  // unless named is nil: nodes are only numbers
+	counts     tallies[tally]        // nil: requests are not counted
 	first      uint64                // no id of this node is up to here
 	last       atomic.Uint64         // the id of the latest request; the first one is random
 
@@ -78,8 +79,9 @@ func requestID(number uint64) string {
 // latest returns the id of the latest request.
 func (r *requests) latest() string { return requestID(r.last.Load()) }
 
-// end forgets a request.
+// end counts and forgets a request.
 func (r *requests) end(q *request) {
+	r.count(q)
 	q.mu.Lock()
 	early := q.early
 	q.mu.Unlock()

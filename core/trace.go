@@ -37,7 +37,8 @@ type Trace struct {
 // A func of the previous Trace may still run when SetTrace returns.
 func (c *Cluster) SetTrace(t Trace) { c.hooks.Store(&t) }
 
-// Stats are counters since the cluster was opened. The root package, backplane, documents them: go doc backplane.Stats.
+// Stats are counters since the cluster was opened, and its state. The root package, backplane, documents them: go doc
+// backplane.Stats.
 type Stats struct {
 	Published         uint64
 	PublishErrors     uint64
@@ -54,6 +55,18 @@ type Stats struct {
 	Replayed          uint64
 	Holes             uint64
 	Unkept            uint64
+
+	AttachmentErrors                     uint64
+	Dropped                              map[DropReason]uint64
+	Errors                               map[string]uint64
+	Requests                             []RequestStats
+	PeersJoined, PeersLeft, PeersExpired uint64
+	BatchSize, PublishTime, RoundTrip    Histogram
+
+	Namespaces, Peers, OpenRequests int
+	Listening                       bool
+	Deaf, LogLag                    time.Duration
+	PublishQueue, ReceiveQueue      QueueStats
 }
 
 // ReplayInfo describes what was read from the log of a namespace, after an outage or when messages were missing. The
@@ -69,6 +82,7 @@ type counters struct {
 	published, publishErrors, publishBatches, attachmentsStored, queueDropped atomic.Uint64
 	received, receivedOwn, receiveDropped, attachmentReads, sessions          atomic.Uint64
 	unsigned, skipped, replayed, holes, unkept                                atomic.Uint64
+	details
 }
 
 func (c *counters) snapshot() Stats {

@@ -47,6 +47,9 @@ func (c *Capacity) Empty() {
 // Items returns the number of items.
 func (c *Capacity) Items() int { return c.items }
 
+// Bytes returns the total size of the items.
+func (c *Capacity) Bytes() int { return c.bytes }
+
 // Crowded reports whether more than three quarters of the capacity are in use.
 func (c *Capacity) Crowded() bool { return c.items > c.MaxItems/4*3 || c.bytes > c.MaxBytes/4*3 }
 

@@ -57,6 +57,7 @@ type Group[T any] struct {
 	stuck   bool
 	flight  []T       // the batch that is being published, nil when there is none
 	start   time.Time // when Publish was called with it
+	since   time.Time // when the items that the goroutine has were taken from the queue, zero when it has none
 }
 
 // New returns a Group.
@@ -139,6 +140,14 @@ func (g *Group[T]) Crowded() bool {
 	return g.room.Crowded()
 }
 
+// Waiting returns the number and the total size of the queued items, and since when the goroutine has been publishing
+// the items before them. since is zero if it publishes none.
+func (g *Group[T]) Waiting() (items, bytes int, since time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.room.Items(), g.room.Bytes(), g.since
+}
+
 // Close makes the Group refuse further items. Items in the queue are still published.
 func (g *Group[T]) Close() {
 	g.mu.Lock()
@@ -183,6 +192,7 @@ func (g *Group[T]) next(free []T) []T {
 	clear(free)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.since = time.Time{}
 	for g.config.Stay && len(g.items) == 0 && !g.closed {
 		g.mu.Unlock()
 		<-g.wake
@@ -209,6 +219,9 @@ func (g *Group[T]) publish(batch []T) {
 	start := time.Now()
 	g.mu.Lock()
 	g.flight, g.start = batch, start
+	if g.since.IsZero() {
+		g.since = start
+	}
 	g.mu.Unlock()
 	g.watchdog.Reset(g.config.Limit)
 	g.config.Publisher.Publish(batch, start)
