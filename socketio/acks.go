@@ -67,6 +67,7 @@ func (r *reply) encodeAndSend(values ...any) error {
 	frame, err := newFrame(encoder.EncodeAck(r.s.name, r.id, values...))
 	if err == nil && r.s.state.Load() != client.Disconnected {
 		r.s.client.Send(frame, engineio.SendOptions{})
+		r.s.env.counts.sentAcks.Add(1)
 	}
 	return err
 }

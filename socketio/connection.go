@@ -28,6 +28,7 @@ func (s *Server) open(conn *engineio.Conn) engineio.Receiver {
 	s.unreleased++
 	s.mu.Unlock()
 	s.connected.Add(1)
+	s.env.counts.connects.Add(1)
 	c := &connection{server: s}
 	c.Init(conn, &s.clients, c)
 	for _, old := range s.unjoined.add(c, conn.Kept()) {
@@ -70,6 +71,7 @@ func (c *connection) OnJoined() { c.server.unjoined.remove(c.waiter) }
 // OnClosed implements client.Host.
 func (c *connection) OnClosed(reason engineio.Reason, err error) {
 	env := &c.server.env
+	count(env.counts.disconnects, string(reason))
 	var quota *QuotaError
 	if errors.As(err, &quota) {
 		env.countQuota(quota)

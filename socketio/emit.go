@@ -164,7 +164,9 @@ func (e Sender) Emit(event string, args ...any) error {
 		return err
 	}
 	s.callOutgoingListeners(data)
-	if !s.deliver(frame, o, unkept) && !o.Volatile {
+	if s.deliver(frame, o, unkept) {
+		s.env.counts.sentEvents.Add(1)
+	} else if !o.Volatile {
 		return ErrDisconnected
 	}
 	return nil
@@ -211,6 +213,7 @@ func (e Sender) EmitWithAck(ctx context.Context, event string, args ...any) (bac
 		}
 		return backplane.Value{}, ErrDisconnected
 	}
+	s.env.counts.sentEvents.Add(1)
 	select {
 	case a := <-answered:
 		return a.value, a.err

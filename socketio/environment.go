@@ -22,10 +22,11 @@ type environment struct {
 	memory    *quota.Budget
 	scheduler sched.Scheduler          // of the goroutines that call the application's functions
 	reached   map[Quota]*atomic.Uint64 // how often each quota was reached
+	counts    counts
 }
 
 func (e *environment) init(config Config) {
-	e.config = config
+	e.config, e.counts = config, newCounts()
 	e.journal = journal.New(config.Logger)
 	e.memory = quota.NewBudget(config.MaxMemory)
 	e.reached = make(map[Quota]*atomic.Uint64, len(quota.All))
@@ -112,6 +113,7 @@ func (e *environment) requestRefused(err error) {
 		event.Reason = string(quota.Quota)
 		e.countQuota(quota)
 	}
+	count(e.counts.refusals, event.Reason)
 	e.audit(event)
 	guard.Report(e.config.ErrorHandler, err)
 }

@@ -34,6 +34,7 @@ func (s *Socket) refuse(err error) {
 // refuse sends a client the reason why it cannot join a namespace. id is the id of its socket, if there is one.
 func (e *environment) refuse(c *client.Client, namespace, id string, err error) {
 	err = guard.Error(err)
+	e.counts.countJoinRefused(err)
 	payload := client.Refusal{Message: err.Error(), Unknown: errors.Is(err, errInvalidNamespace)}
 	var panicked *PanicError
 	var ours *Error
@@ -117,7 +118,9 @@ func (s *Socket) join() bool {
 	if ok {
 		s.client.Joined()
 		s.env.auditClient(s.client, AuditEvent{Kind: AuditConnect, Namespace: s.name, SID: s.id})
-		ok = s.greet(hello, missed, upTo)
+		if ok = s.greet(hello, missed, upTo); ok {
+			s.env.counts.sentEvents.Add(uint64(len(events)))
+		}
 	}
 	if !ok {
 		s.dropSession()

@@ -51,6 +51,7 @@ func (l *localSockets) send(p *backplane.Packet, to backplane.Selector, at *stam
 		offset = at.text
 	}
 	var frame *wsframe.Frame
+	sent := uint64(0)
 	l.selected(to, func(s *Socket) {
 		if frame == nil && err == nil {
 			frame, err = eventFrame(l.ns.name, parser.NoID, p.Args, offset)
@@ -58,12 +59,12 @@ func (l *localSockets) send(p *backplane.Packet, to backplane.Selector, at *stam
 		o.Copy++
 		switch {
 		case err != nil:
-		case at == nil:
-			s.deliver(frame, o, unkept)
-		default:
-			s.deliverStamped(frame, p.Args, o, *at)
+			return
+		case at == nil && s.deliver(frame, o, unkept), at != nil && s.deliverStamped(frame, p.Args, o, *at):
+			sent++
 		}
 	})
+	l.ns.env.counts.sentEvents.Add(sent)
 	return err
 }
 
@@ -109,7 +110,7 @@ func (l *localSockets) BroadcastAck(ctx context.Context, p *backplane.Packet, to
 	for _, s := range sockets {
 		if err := s.awaitAck(id, answered); err != ErrDisconnected {
 			o.Copy++
-			s.deliver(frame, o, unkept) // even if the server already waits for too many acknowledgements of the client
+			s.deliverCounted(frame, o) // even if the server already waits for too many acknowledgements of the client
 		}
 	}
 	context.AfterFunc(ctx, func() {

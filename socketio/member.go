@@ -43,7 +43,7 @@ func (m *member) Send(p *backplane.Packet) {
 		return
 	}
 	if frame, err := eventFrame(m.roster.name, parser.NoID, p.Args, ""); err == nil {
-		(*Socket)(m).deliver(frame, sendOptions(p.Flags), unkept)
+		(*Socket)(m).deliverCounted(frame, sendOptions(p.Flags))
 	}
 }
 
@@ -61,6 +61,6 @@ func (m *member) SendAck(ctx context.Context, p *backplane.Packet, answer func(b
 	}) == ErrDisconnected {
 		return
 	}
-	s.deliver(frame, sendOptions(p.Flags), unkept)
+	s.deliverCounted(frame, sendOptions(p.Flags))
 	context.AfterFunc(ctx, func() { s.removeAck(id) })
 }

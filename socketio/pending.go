@@ -46,6 +46,13 @@ func (s *Socket) deliver(f *wsframe.Frame, o engineio.SendOptions, at backplane.
 	return kept
 }
 
+// deliverCounted is deliver for one event that is not kept. It counts the event.
+func (s *Socket) deliverCounted(f *wsframe.Frame, o engineio.SendOptions) {
+	if s.deliver(f, o, unkept) {
+		s.env.counts.sentEvents.Add(1)
+	}
+}
+
 // keep adds an event to the backlog. It returns false if there is no room. The limits are those of the send
 // queue, in which the greeting takes one place. The caller holds mu.
 func (s *Socket) keep(f *wsframe.Frame, o engineio.SendOptions, at backplane.Position) bool {

@@ -9,11 +9,9 @@ import (
 
 	"github.com/backplane-go/backplane/internal/excerpt"
 	"github.com/backplane-go/backplane/internal/guard"
-	"github.com/backplane-go/backplane/socketio/internal/engineio"
 )
 
 const (
-	reasonReauthentication = engineio.Reason("reauthentication failed")
 	// reauthenticateTimeout limits how long the check of one client may take.
 	reauthenticateTimeout = 10 * time.Second
 	// maxReviews is the maximum number of clients that are checked at the same time.

@@ -30,7 +30,9 @@ func (s *Socket) emitStamped(args backplane.Args, o engineio.SendOptions) error 
 	if err != nil {
 		return err
 	}
-	s.deliverStamped(frame, args, o, at)
+	if s.deliverStamped(frame, args, o, at) {
+		s.env.counts.sentEvents.Add(1)
+	}
 	return nil
 }
 
@@ -64,21 +66,21 @@ func (s *Socket) isAway() bool {
 }
 
 // deliverStamped is like deliver, for an event that has a stamp. The caller holds the log's mu.
-func (s *Socket) deliverStamped(f *wsframe.Frame, args backplane.Args, o engineio.SendOptions, at stamp) {
+func (s *Socket) deliverStamped(f *wsframe.Frame, args backplane.Args, o engineio.SendOptions, at stamp) bool {
 	own := s.session
 	if !own.registered && own.began.IsZero() {
 		own.began = s.roster.log.before
 	}
 	switch {
 	case own.suspended: // the event is among those that the client misses
-		return
+		return false
 	case !includes(own.ahead, at.position):
 	case at.kept: // the client has it
-		return
+		return false
 	case at.position.Before(own.ahead):
 		var err error
 		if f, err = eventFrame(s.name, parser.NoID, args, s.roster.log.textOf(own.ahead)); err != nil {
-			return // others report it
+			return false // others report it
 		}
 	}
 	if !at.kept {
@@ -86,5 +88,5 @@ func (s *Socket) deliverStamped(f *wsframe.Frame, args backplane.Args, o enginei
 	} else {
 		own.sent = at.position // even if it does not arrive
 	}
-	s.deliver(f, o, at.position)
+	return s.deliver(f, o, at.position)
 }

@@ -27,8 +27,12 @@ func (s *Socket) startSession() {
 		PID    string `json:"pid"`
 		Offset string `json:"offset"` // absent if the client has received nothing
 	}
-	if s.auth.Decode(&auth) == nil && auth.PID != "" && s.restoreSession(auth.PID, auth.Offset) {
-		return
+	if s.auth.Decode(&auth) == nil && auth.PID != "" {
+		if s.restoreSession(auth.PID, auth.Offset) {
+			s.env.counts.recovered.Add(1)
+			return
+		}
+		s.env.counts.notRecovered.Add(1)
 	}
 	s.own(&session{pid: newID()})
 }

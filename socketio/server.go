@@ -72,6 +72,7 @@ func NewServer(config Config) (*Server, error) {
 	if !env.journal.Off() {
 		s.clients.SlowAfter = max(config.SlowHandler, 0)
 	}
+	s.clients.Counts = env.counts.clients
 	engine := env.config.engine()
 	engine.Open, engine.Opened, engine.Memory, engine.ErrorHandler = s.open, opened, env.memory, env.requestRefused
 	engine.Journal = env.journal

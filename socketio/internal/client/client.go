@@ -124,8 +124,10 @@ func (c *Client) route(p *parser.Packet, size int, here *sched.Slot) (more bool)
 		c.violate("state", fmt.Errorf("unexpected %v packet for namespace %q", p.Type, excerpt.Of(p.Namespace)))
 		c.Close(ForcedServerClose)
 	case p.Type == parser.Event:
-		return c.push(task{kind: toHandle, socket: s, packet: p, size: size}, here)
+		timed := c.config.Counts.event()
+		return c.push(task{kind: toHandle, socket: s, packet: p, size: size, timed: timed}, here)
 	case p.Type == parser.Ack:
+		c.config.Counts.ack()
 		s.Acknowledge(p)
 	case p.Type == parser.Disconnect:
 		c.Remove(s)

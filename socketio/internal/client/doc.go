@@ -46,6 +46,7 @@ type Config struct {
 	Journal   *journal.Journal
 
 	SlowAfter time.Duration // how long the functions for an event may take before Host.OnSlow; 0: not measured
+	Counts    *Counts       // nil: nothing is counted
 }
 
 // Host is the part of the server that one client uses.

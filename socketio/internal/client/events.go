@@ -102,6 +102,7 @@ func (c *Client) Awaited() int { return int(c.awaited.Load()) }
 
 // Await changes the number of acknowledgements that the server waits for.
 func (c *Client) Await(change int) {
+	c.config.Counts.await(change)
 	if n := c.awaited.Add(int32(change)); change > 0 && n == 1 {
 		c.mu.Lock()
 		c.unlock(c.paused && !c.full()) // the acknowledgement may come after events that have not been read yet
@@ -138,7 +139,7 @@ func (c *Client) perform(t task) {
 	case toConnect:
 		c.host.Connect(t.socket)
 	case toHandle:
-		if c.config.SlowAfter > 0 {
+		if c.config.SlowAfter > 0 || t.timed {
 			c.handleTimed(t)
 		} else {
 			t.socket.Handle(t.packet)
@@ -162,11 +163,15 @@ func (c *Client) perform(t task) {
 	}
 }
 
-// handleTimed calls the functions for an event, and Host.OnSlow if they took long.
+// handleTimed calls the functions for an event, measures how long they take, and calls Host.OnSlow if that was long.
 func (c *Client) handleTimed(t task) {
 	began := time.Now()
 	t.socket.Handle(t.packet)
-	if took := time.Since(began); took >= c.config.SlowAfter {
+	took := time.Since(began)
+	if t.timed {
+		c.config.Counts.HandlerTime.Observe(int64(took))
+	}
+	if c.config.SlowAfter > 0 && took >= c.config.SlowAfter {
 		args, _ := t.packet.Args() // the decoder has checked it
 		c.host.OnSlow(t.socket, args.Event(), took)
 	}

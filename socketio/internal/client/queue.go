@@ -9,6 +9,7 @@ type task struct {
 	packet *parser.Packet // for toHandle
 	reason string         // for toEnd, toFinish, toClose
 	size   int            // bytes as received
+	timed  bool           // for toHandle: it is measured
 }
 
 type taskKind uint8

@@ -21,6 +21,7 @@ func (c *Conn) answerPoll(w http.ResponseWriter, r *http.Request, a pollAnswer) 
 	if least := config.HTTPCompression; least >= 0 && len(a.body) >= least && !a.plain {
 		a.body = encode(w.Header(), r, a.body)
 	}
+	c.server.traffic.bytesWritten.Add(uint64(len(a.body)))
 	kind := "text/plain; charset=UTF-8"
 	if a.binary {
 		kind = "application/octet-stream"

@@ -27,6 +27,7 @@ type written struct {
 
 // settle records the result of a write. left is the unwritten part of the line that was taken from the queue.
 func (c *Conn) settle(left wsframe.Line, done written) outlook {
+	c.server.traffic.bytesWritten.Add(uint64(done.bytes))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.Load() == isClosed {
@@ -136,6 +137,7 @@ func (s *socket) writeBlocking() {
 		for !l.Empty() && done.err == nil {
 			var n int
 			n, done.err = s.conn.Write(l.Merge(buf, s.form))
+			done.bytes += n
 			done.whole.Add(l.Advance(n, s.form))
 		}
 		switch c.settle(l, done) {

@@ -161,6 +161,7 @@ func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusa
 	counted := &countedReader{Reader: http.MaxBytesReader(w, r.Body, limit), memory: memory}
 	defer counted.account.Settle(memory, 0)
 	body, err := io.ReadAll(counted) // allocates while the body arrives, not by Content-Length
+	c.server.traffic.bytesRead.Add(uint64(len(body)))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):

@@ -27,8 +27,9 @@ type Server struct {
 	pollers          netpoll.Pollers
 	timers           *timers.Heap
 	front            front
-	open, openPolled string         // what follows the session's id in the open packet, over WebSocket and over polling
-	live             atomic.Int64   // open sessions
+	open, openPolled string       // what follows the session's id in the open packet, over WebSocket and over polling
+	live             atomic.Int64 // open sessions
+	traffic          traffic
 	group            sync.WaitGroup // sessions, and the goroutines that serve one session
 	stopTimers       chan struct{}
 	timersDone       sync.WaitGroup

@@ -130,6 +130,9 @@ func (c *Conn) end(reason Reason, err error, last *wsframe.Frame) {
 		woken = c.resume() // input that it reads from now on is dropped
 		c.reason, c.err = reason, err
 		c.server.live.Add(-1)
+		if c.socket != nil {
+			c.server.traffic.webSockets.Add(-1)
+		}
 		c.closedPending = c.delivering
 		callClosed = !c.delivering
 		c.delivering = true // no other goroutine may call the receiver

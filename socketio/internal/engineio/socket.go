@@ -46,6 +46,7 @@ func newSocket(c *Conn, a *accepted, p *protocol) *socket {
 	} else {
 		s.conn, s.kept = c.server.pollers.Conn(a.nc), a.early
 	}
+	c.server.traffic.bytesRead.Add(uint64(len(s.kept)))
 	if !s.conn.Blocks() {
 		s.writer = c.server.writers.Pick()
 	}
@@ -80,6 +81,7 @@ func (s *socket) replay(buf []byte, here *sched.Slot) {
 
 // Input implements netpoll.Handler.
 func (s *socket) Input(buf []byte, n int, here *sched.Slot) (more bool) {
+	s.session.server.traffic.bytesRead.Add(uint64(n))
 	if s.paused {
 		s.keep(buf[netpoll.Reserve : netpoll.Reserve+n])
 	} else if rest := s.decode(buf, n, here); len(rest) > 0 {

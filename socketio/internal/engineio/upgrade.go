@@ -37,8 +37,7 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, q query) 
 	c.mu.Lock()
 	over := c.phase.Load() == isClosed
 	if !over {
-		c.socket = sock
-		sock.useForm()
+		c.useWebSocket(sock)
 		c.wake()
 	}
 	c.mu.Unlock()
@@ -148,8 +147,7 @@ func (c *Conn) completeUpgrade(s *socket) bool {
 	}
 	c.server.timers.Stop(&c.probe.timer)
 	c.probe = nil
-	c.socket = s
-	s.useForm()
+	c.useWebSocket(s)
 	c.endPoll()
 	c.wake()
 	return true

@@ -5,7 +5,9 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 
+	"github.com/backplane-go/backplane/internal/histogram"
 	"github.com/backplane-go/backplane/socketio/internal/sched"
 )
 
@@ -31,7 +33,11 @@ type poller struct {
 	events [256]syscall.EpollEvent
 	n      int
 
+	delay *histogram.Histogram // see Pollers.Delay
+
 	mu         sync.Mutex // guards the fields below
+	rounds     uint       // in which there was input
+	began      time.Time  // when the round began that is measured, zero if none is
 	conns      []*Polled  // by descriptor
 	head, tail *Polled    // the connections to be read
 	waiting    bool       // a goroutine waits for events
@@ -44,7 +50,7 @@ type poller struct {
 	done       chan struct{} // closed when the poller is closed and no goroutine is active
 }
 
-func newPoller() (*poller, error) {
+func newPoller(delay *histogram.Histogram) (*poller, error) {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
@@ -53,7 +59,7 @@ func newPoller() (*poller, error) {
 		_ = syscall.Close(fd)
 		return nil, err
 	}
-	p := &poller{file: os.NewFile(uintptr(fd), "epoll"), done: make(chan struct{})}
+	p := &poller{file: os.NewFile(uintptr(fd), "epoll"), done: make(chan struct{}), delay: delay}
 	p.standbys.L = &p.mu
 	p.poll = p.pollEvents
 	if p.raw, err = p.file.SyscallConn(); err != nil {
@@ -204,6 +210,7 @@ func (p *poller) nextConn() *Polled {
 			p.head, c.next = c.next, nil
 			if p.head == nil {
 				p.tail = nil
+				p.endRound()
 			}
 			p.callAnother()
 			return c
@@ -214,6 +221,7 @@ func (p *poller) nextConn() *Polled {
 			p.mu.Lock()
 			p.waiting = false
 			p.pushEvents()
+			p.beginRound()
 		case p.standby >= maxStandby:
 			return nil
 		default:
@@ -229,6 +237,28 @@ func (p *poller) nextConn() *Polled {
 		}
 	}
 	return nil
+}
+
+// measureEach is which rounds of reading are measured: one of so many.
+const measureEach = 16
+
+// beginRound is called when there was input. The caller holds mu.
+func (p *poller) beginRound() {
+	if p.head == nil || !p.began.IsZero() {
+		return
+	}
+	if p.rounds%measureEach == 0 {
+		p.began = time.Now()
+	}
+	p.rounds++
+}
+
+// endRound is called when no connection has to wait any more. The caller holds mu.
+func (p *poller) endRound() {
+	if !p.began.IsZero() {
+		p.delay.Observe(int64(time.Since(p.began)))
+		p.began = time.Time{}
+	}
 }
 
 // wait waits for events.

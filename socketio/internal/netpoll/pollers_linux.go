@@ -9,6 +9,7 @@ import (
 
 // Pollers reads plain TCP and Unix connections. The zero Pollers has no poller until Start.
 type Pollers struct {
+	delays
 	all  []*poller
 	last atomic.Uint32
 }
@@ -17,7 +18,7 @@ type Pollers struct {
 // there are no pollers, each connection is read by a goroutine.
 func (p *Pollers) Start() {
 	for range runtime.GOMAXPROCS(0) {
-		one, err := newPoller()
+		one, err := newPoller(p.histogram())
 		if err != nil {
 			return
 		}

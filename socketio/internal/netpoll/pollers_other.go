@@ -5,7 +5,7 @@ package netpoll
 import "net"
 
 // Pollers reads connections. On this system it starts a goroutine for each connection.
-type Pollers struct{}
+type Pollers struct{ delays }
 
 // Start does nothing.
 func (*Pollers) Start() {}
