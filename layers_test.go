@@ -111,6 +111,8 @@ var layers = map[string][]string{
 		"fault", "", "internal/excerpt", "internal/guard", "internal/journal", "codec", "dialect",
 		"socketio/internal/...", "storage", "transport/memory",
 	},
+	"internal/metrics":   {"", "socketio"},
+	"metrics/prometheus": {"", "internal/metrics", "socketio"},
 	"socketio/internal/...": {
 		"fault", "internal/excerpt", "internal/guard", "internal/histogram", "internal/journal", "codec",
 		"socketio/internal/...",
@@ -119,7 +121,8 @@ var layers = map[string][]string{
 
 // others are the modules and the package that a program without a driver must not link.
 var others = []string{
-	moduleMsgpack, modulePgx, modulePq, moduleRedis, moduleNATS, databaseSQL, moduleTestify, moduleGoleak,
+	moduleMsgpack, modulePgx, modulePq, moduleRedis, moduleNATS, modulePrometheus, moduleOTel, databaseSQL,
+	moduleTestify, moduleGoleak,
 }
 
 // unlinked says what a program must not link when it imports a package, not even through other packages.
@@ -137,18 +140,24 @@ var unlinked = map[string][]string{
 	"nats/natsstore":  {moduleMsgpack, modulePgx, modulePq, moduleRedis, moduleTestify, moduleGoleak},
 	"conformance":     {moduleMsgpack, modulePgx, modulePq, moduleRedis, moduleNATS, moduleTestify, moduleGoleak},
 	"socketio":        others,
+	"metrics/prometheus": {
+		moduleMsgpack, modulePgx, modulePq, moduleRedis, moduleNATS, moduleOTel, databaseSQL, moduleTestify,
+		moduleGoleak,
+	},
 }
 
 // Modules whose packages unlinked names, and a package.
 const (
-	modulePgx     = "github.com/jackc/..."
-	modulePq      = "github.com/lib/..."
-	moduleNATS    = "github.com/nats-io/..."
-	moduleRedis   = "github.com/redis/..."
-	moduleTestify = "github.com/stretchr/..."
-	moduleMsgpack = "github.com/vmihailenco/..." // the judge in the tests of codec/jsonmsgpack
-	moduleGoleak  = "go.uber.org/goleak"
-	databaseSQL   = "database/sql"
+	modulePgx        = "github.com/jackc/..."
+	modulePq         = "github.com/lib/..."
+	moduleNATS       = "github.com/nats-io/..."
+	moduleRedis      = "github.com/redis/..."
+	modulePrometheus = "github.com/prometheus/..."
+	moduleOTel       = "go.opentelemetry.io/..."
+	moduleTestify    = "github.com/stretchr/..."
+	moduleMsgpack    = "github.com/vmihailenco/..." // the judge in the tests of codec/jsonmsgpack
+	moduleGoleak     = "go.uber.org/goleak"
+	databaseSQL      = "database/sql"
 )
 
 // listed is a package as go list describes it.

@@ -228,7 +228,9 @@ func TestStatsCountPeersAndDrops(t *testing.T) {
 		assert.Equal(t, 2, s.Peers, "the most peers of a namespace")
 		assert.EqualValues(t, 2, s.PeersJoined)
 		shut(t, leaver)
-		silent.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error { return errBroken }})
+		silent.fault(faults{publish: func(context.Context, transport.Bus, []transport.Message) error {
+			return errBroken
+		}})
 		time.Sleep(time.Minute)
 		s = cluster.Stats()
 		assert.EqualValues(t, 1, s.PeersLeft)

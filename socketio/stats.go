@@ -31,8 +31,8 @@ type Stats struct {
 	// These count since the server was created. Connects are clients that have connected.
 	Connects uint64
 	// Refusals are requests that were refused, and clients that were not allowed to join a namespace, by reason: the
-	// text of Engine.IO's response, a Quota, "Invalid namespace", "middleware" (a function of Namespace.Use or OfFunc
-	// has returned an error), "internal error" or "other". It contains all reasons.
+	// text of Engine.IO's response, a Quota, "Invalid namespace", "middleware" (a function of Namespace.Use has
+	// returned an error), "internal error" or "other". It contains all reasons.
 	Refusals map[string]uint64
 	// Disconnects are clients that have disconnected, by reason: one of Socket.IO's, a Quota, "reauthentication failed"
 	// or "other". It contains all reasons.
