@@ -58,6 +58,31 @@ func TestServeClientsOfVersion2(t *testing.T) {
 	}
 }
 
+func TestServeMetrics(t *testing.T) {
+	t.Parallel()
+	r := start(t, "serve", "--addr", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
+	require.Len(t, r.links, 2, "the page and the metrics: %s", r.stdout)
+	page, metrics := r.links[0], r.links[1]+"/metrics"
+	v := visit(t, page, `{}`)
+	v.emit("chat message", `{"text":"hello"}`)
+	v.message("chat message")
+	response, text := fetch(t, metrics)
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Contains(t, text, "\nbackplane_listening 1\n")
+	require.Contains(t, text, "\nbackplane_server_clients{transport=\"websocket\"} 1\n")
+	require.Contains(t, text, "\nbackplane_server_connects_total 1\n")
+	require.Contains(t, text, "\ngo_goroutines ", "the metrics of Go's runtime")
+	require.Contains(t, text, "\nprocess_open_fds ", "and of the process")
+	response, _ = fetch(t, page+"/metrics")
+	require.Equal(t, http.StatusNotFound, response.StatusCode, "they are not for clients")
+	busy := run(t, "serve", "--addr", "127.0.0.1:0", "--metrics", strings.Split(metrics, "/")[2])
+	require.Equal(t, 1, busy.code)
+	require.Contains(t, busy.stderr, "is in use: choose another address with --metrics")
+	r.end(syscall.SIGTERM)
+	_, err := net.Dial("tcp", strings.Split(metrics, "/")[2])
+	require.Error(t, err, "the port must be free")
+}
+
 // Process managers and containers stop a server with SIGTERM.
 func TestServeDisconnectsItsClientsWhenItIsStopped(t *testing.T) {
 	t.Parallel()

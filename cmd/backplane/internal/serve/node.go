@@ -42,6 +42,8 @@ type Options struct {
 	// Server configures the Socket.IO server; its Cluster, Logger and Recovery are set here.
 	Server socketio.Config
 	Logger *slog.Logger
+	// Metrics is where the metrics are served. Nil: nowhere. The node closes it when it stops.
+	Metrics net.Listener
 }
 
 // Node is one Socket.IO server of a cluster, with the chat and its page.
@@ -52,6 +54,7 @@ type Node struct {
 	cluster *backplane.Cluster
 	io      *socketio.Server
 	http    *http.Server
+	metrics *http.Server // nil: there is none
 	chat    *chat.Chat
 	stop    context.CancelFunc // ends the chat
 	group   sync.WaitGroup     // the goroutines of HTTP and the chat
@@ -69,6 +72,9 @@ func Start(ctx context.Context, listener net.Listener, o Options) (*Node, error)
 		n.URL = "http://" + net.JoinHostPort(host, port) + "/"
 	}
 	if err := n.open(ctx, o); err != nil {
+		if o.Metrics != nil {
+			err = errors.Join(err, o.Metrics.Close())
+		}
 		return nil, errors.Join(err, listener.Close())
 	}
 	n.chat = chat.New(n.io, chat.Config{Name: n.Name, URL: n.URL, Bus: o.BusName, Apart: o.Apart, Unnamed: o.Unnamed})
@@ -85,9 +91,12 @@ func Start(ctx context.Context, listener net.Listener, o Options) (*Node, error)
 	n.group.Go(func() { n.chat.Run(running) })
 	n.group.Go(func() {
 		if err := n.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			n.failed <- err
+			n.fail(err)
 		}
 	})
+	if o.Metrics != nil {
+		n.serveMetrics(o.Metrics, o.Logger)
+	}
 	return n, nil
 }
 
@@ -121,6 +130,14 @@ func (n *Node) Failed() <-chan error { return n.failed }
 // to other nodes. The port still answers, so that balancers can see that the node is not ready. Call Stop after it.
 func (n *Node) Drain(ctx context.Context) error { return n.io.Drain(ctx) }
 
+// fail delivers the first error that ends the node.
+func (n *Node) fail(err error) {
+	select {
+	case n.failed <- err:
+	default:
+	}
+}
+
 // leaveTime is the part of the time for Stop that is reserved for sending the leave message to the cluster.
 const leaveTime = time.Second
 
@@ -141,9 +158,10 @@ func (n *Node) Stop(ctx context.Context) error {
 	if closing != nil {
 		closing = errors.Join(closing, n.http.Close())
 	}
+	metrics := n.stopMetrics(clients)
 	n.group.Wait()
 	n.chat.Wait()
-	return errors.Join(err, closing, n.cluster.Close(ctx))
+	return errors.Join(err, closing, metrics, n.cluster.Close(ctx))
 }
 
 // localAddress returns the address of a listener for clients on this machine.

@@ -6,6 +6,7 @@
 //   - serve.go: the serve command
 //   - node.go: starts and stops a node
 //   - log.go: the flags that say what is logged, and how
+//   - metrics.go: the metrics of a node
 //   - addr.go: the addresses that nodes listen on
 //   - taken_unix.go, taken_other.go: recognize the error of a port that is in use
 package serve
@@ -14,7 +15,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,6 +51,9 @@ missed, also if its node has crashed. All nodes of the cluster need --log. In
 the streams dialect Node.js's servers have the same log, and recover the same
 clients, but not those of a node that has crashed.
 
+With --metrics it serves metrics for Prometheus. Choose an address that clients
+cannot reach.
+
 Pages from the server's own host may connect. Allow others with --origin. Anyone
 who can reach the address can chat: do not expose it to the internet.
 
@@ -67,6 +73,7 @@ when they move to other nodes. A second signal stops it at once.`,
 backplane serve
 backplane serve --addr :8080 --postgres "$DATABASE_URL"
 backplane serve --log --recover 2m --postgres "$DATABASE_URL"
+backplane serve --metrics 127.0.0.1:9464
 backplane serve --redis redis://localhost:6379 --dialect classic
 backplane serve --redis redis://localhost:6379 --dialect streams --log
 backplane serve --nats nats://localhost:4222
@@ -84,6 +91,8 @@ backplane serve --origin https://app.example.com --sticky node --compress`,
 		fs.StringArrayVar(&s.server.TrustedProxies, "trusted-proxy", nil,
 			"trust the X-Forwarded-* and Forwarded headers of this `ADDRESS`: "+
 				"an IP address, a CIDR range or \"unix\"; repeat the flag for more")
+		fs.StringVar(&s.metrics, "metrics", "",
+			"serve metrics for Prometheus at http://`HOST:PORT`/metrics, apart from the clients")
 		fs.StringVar(&s.sticky, "sticky", "",
 			"set a cookie `NAME`, with which a load balancer can keep a client on its node")
 		fs.BoolVar(&s.server.Compress, "compress", false, "compress WebSocket messages of 1024 bytes and more")
@@ -120,7 +129,7 @@ const (
 
 type serve struct {
 	addr, name, url string
-	sticky          string
+	sticky, metrics string
 	recover         time.Duration
 	log             logFlags
 	server          socketio.Config
@@ -147,12 +156,16 @@ func (s *serve) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	if err != nil {
 		return err
 	}
+	metrics, err := s.listenForMetrics(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	node, err := Start(starting, listener, Options{
 		Bus: server.Driver(), BusName: server.Engine(), Prefix: s.flags.Prefix, Dialect: s.flags.Dialect(),
 		Apart: s.flags.Legacy(), Unnamed: s.flags.Counts(), Log: kept, Recover: s.recover, Name: s.name, URL: s.url,
-		Server: s.server,
+		Server: s.server, Metrics: metrics,
 		Logger: s.log.logger(t.Err),
 	})
 	if err != nil {
@@ -161,8 +174,12 @@ func (s *serve) run(ctx context.Context, t *cli.Terminal, _ []string) error {
 	if s.flags.Legacy() && !s.server.AllowEIO3 {
 		t.Note("backplane serve: warning: clients of Socket.IO 2 cannot connect: accept them with --allow-eio3")
 	}
+	links := t.Paint(cli.Cyan, node.URL)
+	if metrics != nil {
+		links += "\n  " + t.Paint(cli.Cyan, "http://"+metrics.Addr().String()+"/metrics")
+	}
 	fmt.Fprintf(t.Out, "%s: node %s, over %s\n\n  %s\n\nCtrl-C stops the server.\n",
-		t.Paint(cli.Bold, "backplane serve"), node.Name, server.Name(), t.Paint(cli.Cyan, node.URL))
+		t.Paint(cli.Bold, "backplane serve"), node.Name, server.Name(), links)
 	select {
 	case <-ctx.Done():
 	case err = <-node.Failed():
@@ -187,6 +204,18 @@ func drain(ctx context.Context, node *Node) {
 	_ = node.Drain(draining) // Stop returns the error, if it matters
 }
 
+// listenForMetrics returns the listener of --metrics, nil without it.
+func (s *serve) listenForMetrics(ctx context.Context) (net.Listener, error) {
+	if s.metrics == "" {
+		return nil, nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.metrics)
+	if isTaken(err) {
+		return nil, fmt.Errorf("%s is in use: choose another address with --metrics", s.metrics)
+	}
+	return listener, err
+}
+
 // check validates the flags and completes the configuration.
 func (s *serve) check() error {
 	if err := s.log.check(); err != nil {
@@ -197,6 +226,10 @@ func (s *serve) check() error {
 		return &cli.UsageError{Reason: "--path must be a path such as " + DefaultPath + "; the page is at /"}
 	}
 	s.server.Path = path
+	if _, _, err := net.SplitHostPort(s.metrics); s.metrics != "" && err != nil {
+		return &cli.UsageError{Reason: "--metrics must be HOST:PORT, such as 127.0.0.1:9464, not " +
+			strconv.Quote(s.metrics)}
+	}
 	for flag, config := range map[string]socketio.Config{
 		"--origin": {Origins: s.server.Origins}, "--trusted-proxy": {TrustedProxies: s.server.TrustedProxies},
 	} {
