@@ -113,6 +113,7 @@ var layers = map[string][]string{
 	},
 	"internal/metrics":   {"", "socketio"},
 	"metrics/prometheus": {"", "internal/metrics", "socketio"},
+	"metrics/otel":       {"", "internal/metrics", "socketio"},
 	"socketio/internal/...": {
 		"fault", "internal/excerpt", "internal/guard", "internal/histogram", "internal/journal", "codec",
 		"socketio/internal/...",
@@ -140,6 +141,10 @@ var unlinked = map[string][]string{
 	"nats/natsstore":  {moduleMsgpack, modulePgx, modulePq, moduleRedis, moduleTestify, moduleGoleak},
 	"conformance":     {moduleMsgpack, modulePgx, modulePq, moduleRedis, moduleNATS, moduleTestify, moduleGoleak},
 	"socketio":        others,
+	"metrics/otel": {
+		moduleMsgpack, modulePgx, modulePq, moduleRedis, moduleNATS, modulePrometheus, databaseSQL, moduleTestify,
+		moduleGoleak,
+	},
 	"metrics/prometheus": {
 		moduleMsgpack, modulePgx, modulePq, moduleRedis, moduleNATS, moduleOTel, databaseSQL, moduleTestify,
 		moduleGoleak,

@@ -51,7 +51,8 @@ func start(t *testing.T, hub *memory.Hub, change ...func(*socketio.Config)) *nod
 	registry.MustRegister(metrics.New(metrics.Config{Cluster: cluster, Server: n.Server}))
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", n.Server)
-	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError}))
+	options := promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError}
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, options))
 	listener := httptest.NewServer(mux)
 	n.url = listener.URL
 	t.Cleanup(func() {

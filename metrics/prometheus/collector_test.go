@@ -95,6 +95,8 @@ func TestScrapeUnderLoadHasTheRightValues(t *testing.T) {
 	a, b := load(t)
 	session := poll(t, a)
 	a.eventually(t, "backplane_round_trip_seconds", "", 1)
+	a.eventually(t, "backplane_server_sent_events_total", "", 101) // counted once all clients were sent the event
+	a.eventually(t, "backplane_server_sent_acks_total", "", 1)
 	got := a.scrape(t)
 	for _, want := range []struct {
 		name, label string
@@ -116,7 +118,8 @@ func TestScrapeUnderLoadHasTheRightValues(t *testing.T) {
 		assert.Equal(t, want.value, value(got, want.name, want.label), "%s %s", want.name, want.label)
 	}
 	for _, name := range []string{"backplane_published_messages_total", "backplane_publish_batch_messages",
-		"backplane_publish_duration_seconds", "backplane_server_received_bytes_total", "backplane_server_sent_bytes_total"} {
+		"backplane_publish_duration_seconds", "backplane_server_received_bytes_total",
+		"backplane_server_sent_bytes_total"} {
 		assert.Greater(t, value(got, name, ""), 50.0, name)
 	}
 	assert.Greater(t, value(got, "backplane_received_messages_total", "own"), 50.0)
