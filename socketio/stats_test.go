@@ -93,7 +93,7 @@ func TestStatsHaveTheLengthsOfSendQueues(t *testing.T) {
 	slow := on.next(t)
 	connect(t, n)
 	on.next(t)
-	require.Zero(t, n.Stats().QueuedPackets)
+	eventually(t, "the greetings were written", func() bool { return n.Stats().QueuedPackets == 0 })
 	p.stall()
 	before := n.Stats()
 	large := strings.Repeat("x", 100_000)
