@@ -28,7 +28,8 @@ FLAGS     = -vet=off -shuffle=on -timeout $(TIMEOUT) $(ONLY_RUN)
 # run in the tests of what they check.
 LIBRARY   = ./bridge/... ./codec/... ./core/... ./dialect/... ./emitter/... \
 	./internal/groupcommit/... ./internal/jsontext/... ./internal/msgpack/... ./internal/resp/... ./internal/wire/... \
-	./metrics/otel/... ./metrics/prometheus/... ./nats/... ./postgres/... ./redis/... ./socketio/... ./storage/... ./transport/...
+	./metrics/otel/... ./metrics/prometheus/... \
+	./nats/... ./postgres/... ./redis/... ./socketio/... ./storage/... ./transport/...
 
 BENCH    ?= .
 BENCHTIME ?= 1s
