@@ -88,13 +88,13 @@ func (h *health) heardUntil() time.Time {
 
 // expect notes that a message that comes back was handed to the bus, which accepted it. doubtful: the bus did not
 // answer in time.
-func (h *health) expect(handed time.Time, doubtful bool) {
+func (h *health) expect(handed, now time.Time, doubtful bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case !doubtful:
 		h.doubted = time.Time{}
-		due := time.Now().Add(h.patience)
+		due := now.Add(h.patience)
 		if handed.After(h.heard) && (!h.expected.After(h.heard) || due.Before(h.due)) {
 			h.expected, h.due = handed, due
 		}

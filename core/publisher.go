@@ -30,7 +30,7 @@ type publisher struct {
 	report  func(error)
 	// expect is called when messages that come back to this node were published. doubtful: they may have been
 	// published.
-	expect func(handed time.Time, doubtful bool)
+	expect func(handed, now time.Time, doubtful bool)
 
 	handed time.Time // when the bus got the batch that it has; like err, it belongs to the goroutine of group
 	err    error     // what the bus returned
@@ -179,7 +179,8 @@ func (p *publisher) Publish(batch []*outgoing, start time.Time) {
 // Settle implements groupcommit.Publisher.
 func (p *publisher) Settle(batch []*outgoing) {
 	p.solo.published(p.err)
-	p.expectReturn(batch)
+	now := time.Now()
+	p.expectReturn(batch, now)
 	attachments := 0
 	for _, o := range batch {
 		if o.offloaded {
@@ -199,7 +200,7 @@ func (p *publisher) Settle(batch []*outgoing) {
 		p.settle(o, o.Err)
 		o.release()
 	}
-	took := time.Since(p.handed)
+	took := now.Sub(p.handed)
 	p.counts.batchSize.Observe(int64(len(batch)))
 	p.counts.publish.Observe(int64(took))
 	if f := p.trace.Load().Published; f != nil {
@@ -210,18 +211,18 @@ func (p *publisher) Settle(batch []*outgoing) {
 // expectReturn tells the listener that messages of the batch come back, if the bus accepted any that do. Messages
 // that the bus did not get, or refused, do not come back. If the bus did not answer in time, they may; if the
 // connection broke, they may too, but then the listener has no reason to expect them.
-func (p *publisher) expectReturn(batch []*outgoing) {
+func (p *publisher) expectReturn(batch []*outgoing, now time.Time) {
 	late := errors.Is(p.err, context.DeadlineExceeded) && !errors.Is(p.err, transport.ErrNotSent)
 	doubtful := false
 	for _, o := range batch {
 		if o.returns && o.Err == nil {
-			p.expect(p.handed, false)
+			p.expect(p.handed, now, false)
 			return
 		}
 		doubtful = doubtful || o.returns && late
 	}
 	if doubtful {
-		p.expect(p.handed, true)
+		p.expect(p.handed, now, true)
 	}
 }
 
@@ -232,7 +233,7 @@ func (p *publisher) Stuck(batch, queued []*outgoing, handed time.Time) (unlocked
 		o.holders.Add(1)
 	}
 	return func() {
-		p.expect(handed, true)
+		p.expect(handed, time.Now(), true)
 		for _, o := range batch {
 			p.settle(o, unconfirmed(o, context.DeadlineExceeded))
 			o.release()

@@ -2,7 +2,6 @@
 package histogram
 
 import (
-	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -61,7 +60,10 @@ func newHistogram(bounds []int64, unit float64) *Histogram {
 
 // Observe counts an observation: nanoseconds in a Histogram of Durations, items in one of Sizes.
 func (h *Histogram) Observe(v int64) {
-	i, _ := slices.BinarySearch(h.bounds, v)
+	i := 0
+	for i < len(h.bounds) && v > h.bounds[i] { // most observations are small
+		i++
+	}
 	h.counts[i].Add(1)
 	h.sum.Add(v)
 }
