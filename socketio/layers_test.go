@@ -22,7 +22,8 @@ var layers = []struct {
 	files []string
 }{
 	{"shared by all layers", []string{"audit.go", "config.go", "config_parts.go", "counts.go", "environment.go",
-		"errors.go", "hooks.go", "id.go", "journal.go", "listener_list.go", "quotas.go", "recovery.go", "session_state.go"}},
+		"errors.go", "hooks.go", "id.go", "journal.go", "listener_list.go", "quotas.go", "recovery.go",
+		"session_state.go"}},
 	{"sockets", []string{"acks.go", "any.go", "disconnect.go", "emit.go", "endpoint.go", "events.go", "frames.go",
 		"handshake.go", "join.go", "listeners.go", "member.go", "pending.go", "recovery_check.go",
 		"recovery_cluster.go", "recovery_log.go", "recovery_emit.go", "recovery_memory.go", "recovery_older.go",
