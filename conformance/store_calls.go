@@ -131,7 +131,7 @@ func (c *storeChecker) getWith(r storeReader, called string, ids []string) (bodi
 // mustLong is must with more patience, for calls that put or get a lot.
 func (c *storeChecker) mustLong(called string, f func(ctx context.Context) error) {
 	c.Helper()
-	if err := c.callWithin(6*c.patience, called, f); err != nil {
+	if err := c.callWithin(c.patience*5/2, called, f); err != nil {
 		c.fail(called, "no error", "the error %q", err)
 	}
 }

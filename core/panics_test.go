@@ -430,8 +430,8 @@ func TestStoreThatFails(t *testing.T) {
 			store := &harmfulStore{Store: memstore.NewStore()}
 			var errs log[error]
 			config := func(c *core.Config) {
-				c.Store, c.ErrorHandler, c.PayloadThreshold, c.CleanupInterval = store, errs.add, 100,
-					5*time.Millisecond
+				c.Store, c.ErrorHandler, c.PayloadThreshold = store, errs.add, 100
+				c.CleanupInterval, c.AttachmentAge = 5*time.Millisecond, time.Hour
 			}
 			registry, clients := crowd("alice")
 			join(t, open(t, hub, config), "/", registry)
