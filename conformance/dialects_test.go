@@ -46,7 +46,7 @@ func TestRedisShardedDialect(t *testing.T) {
 
 func TestRedisClassicDialect(t *testing.T) {
 	for name, d := range map[string]redisclassic.Dialect{
-		"AnswersToAll": {}, "SpecificResponses": {SpecificResponses: true},
+		"SpecificResponses": {}, "SharedResponses": {SharedResponses: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conformance.Dialect(t, conformance.DialectHarness{

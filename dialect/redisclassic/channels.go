@@ -17,10 +17,10 @@ const processSuffix = "-process#"
 
 // names are the names of channels.
 type names struct {
-	prefix   string // of the cluster
-	longest  int    // how long a name may be, in bytes; 0 means any length
-	specific bool   // answers go to the channel of the node that has asked
-	uids     classic.UIDs
+	prefix  string // of the cluster
+	longest int    // how long a name may be, in bytes; 0 means any length
+	shared  bool   // answers go to the channel of all nodes, not of the one that has asked
+	uids    classic.UIDs
 }
 
 // route has the channels of a node in a namespace.
@@ -42,7 +42,7 @@ func (r *route) Channel(env *codec.Envelope) string {
 		return n.broadcast(r.nsp, env.Opts.Rooms)
 	case !env.Type.Response():
 		return classic.Request.Channel(n.prefix, r.nsp)
-	case n.specific && env.Type != codec.ServerSideEmitResponse && env.RequesterUID != codec.EmitterUID:
+	case !n.shared && env.Type != codec.ServerSideEmitResponse && env.RequesterUID != codec.EmitterUID:
 		if channel := n.answers(r.nsp, env.RequesterUID); channel != "" {
 			return channel
 		}

@@ -39,10 +39,12 @@ import (
 
 // Dialect is the dialect of @socket.io/redis-adapter. The zero value has the defaults.
 type Dialect struct {
-	// SpecificResponses sends answers to the channel of the node that has asked, and not to that of all nodes. It is
-	// the option publishOnSpecificResponseChannel of the npm package. Answers to server-side events go to all nodes in
-	// any case. Every node hears both channels, so servers with and without the option understand each other.
-	SpecificResponses bool
+	// SharedResponses sends all answers to the channel of all nodes, as the npm package does unless its option
+	// publishOnSpecificResponseChannel is set. Without it, an answer goes to the channel of the node that has asked, so
+	// that the other nodes need not receive it. Every node hears both channels, so servers with and without the option
+	// understand each other. Answers to server-side events, and to a request that does not say who asks, go to all nodes
+	// in any case.
+	SharedResponses bool
 }
 
 var (
@@ -70,7 +72,7 @@ func (d Dialect) Open(o dialect.Options) (dialect.Wire, error) {
 	case o.Limits.Text:
 		return nil, &fault.ConfigError{Field: "Bus", Reason: "the redisclassic dialect needs one that carries bytes"}
 	}
-	w := &wire{names{prefix: o.Prefix, longest: o.Limits.Channel, specific: d.SpecificResponses}}
+	w := &wire{names{prefix: o.Prefix, longest: o.Limits.Channel, shared: d.SharedResponses}}
 	if err := w.check(); err != nil {
 		return nil, err
 	}

@@ -39,8 +39,8 @@ func TestOptionsThatCannotWork(t *testing.T) {
 }
 
 func TestChannels(t *testing.T) {
-	for _, specific := range []bool{false, true} {
-		w, err := redisclassic.Dialect{SpecificResponses: specific}.Open(dialect.Options{Prefix: "k",
+	for _, shared := range []bool{true, false} {
+		w, err := redisclassic.Dialect{SharedResponses: shared}.Open(dialect.Options{Prefix: "k",
 			Limits: transport.Limits{Channel: 50}})
 		require.NoError(t, err)
 		r, err := w.Namespace("/a*", uid)
@@ -64,7 +64,7 @@ func TestChannels(t *testing.T) {
 			return r.Channel(&codec.Envelope{Type: typ, RequestID: "id", RequesterUID: requester})
 		}
 		all, one := "k-response#/a*#", "k-response#/a*#"
-		if specific {
+		if !shared {
 			one += "abcdef#"
 		}
 		require.Equal(t, one, answer(codec.FetchSocketsResponse, "abcdef"))

@@ -45,7 +45,7 @@ func (w *world) redisDialect() dialect.Dialect {
 	if w.sharded != nil {
 		return redissharded.Dialect{Mode: *w.sharded}
 	}
-	return redisclassic.Dialect{SpecificResponses: w.specific}
+	return redisclassic.Dialect{SharedResponses: !w.specific}
 }
 
 func (w *world) newRedisBus(t *testing.T) transport.Bus {
