@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	main "github.com/backplane-go/backplane/cmd/backplane"
+	"github.com/backplane-go/backplane/cmd/backplane/internal/cli"
 	"github.com/backplane-go/backplane/internal/testparallel"
 )
 
@@ -24,6 +26,7 @@ var (
 
 func TestMain(m *testing.M) {
 	testparallel.Set("5")
+	_ = os.Setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
 	dir, err := os.MkdirTemp("", "backplane")
 	if err != nil {
 		panic(err)
@@ -49,8 +52,7 @@ type result struct {
 // command returns a command with an environment that does not change its output.
 func command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "NO_COLOR=", "TERM=xterm",
-		"DATABASE_URL=postgres://nobody@127.0.0.1:1/none")
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "NO_COLOR=", "TERM=xterm")
 	return cmd
 }
 
@@ -68,6 +70,16 @@ func run(t *testing.T, args ...string) result {
 		require.NoError(t, err)
 	}
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// runHere runs the program in this process.
+func runHere(t *testing.T, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	code := main.Run(ctx, args, cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
+	return result{code, stdout.String(), stderr.String()}
 }
 
 func TestHelpGoesToStdoutAndSucceeds(t *testing.T) {

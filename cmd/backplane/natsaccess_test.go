@@ -44,7 +44,7 @@ func TestNATSUsage(t *testing.T) {
 			"nats://u:secret,x@127.0.0.1", "ws://127.0.0.1:1",
 		} {
 			requireUsage(t, "--nats must be a URL like nats://user:password@localhost:4222", with("--nats", url)...)
-			require.NotContains(t, run(t, with("--nats", url)...).stderr, "secret")
+			require.NotContains(t, runHere(t, with("--nats", url)...).stderr, "secret")
 		}
 	}
 }

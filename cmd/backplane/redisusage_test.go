@@ -29,7 +29,7 @@ func TestRedisUsage(t *testing.T) {
 			"redis://127.0.0.1:1/secret", "redis://127.0.0.1:1?db=secret", "redis://127.0.0.1:1?addr=u:secret@h:1",
 		} {
 			requireUsage(t, "--redis must be a URL like redis://user:password@localhost:6379", with("--redis", url)...)
-			require.NotContains(t, run(t, with("--redis", url)...).stderr, "secret")
+			require.NotContains(t, runHere(t, with("--redis", url)...).stderr, "secret")
 		}
 		requireUsage(t, "--redis: there is no option passwort", with("--redis", "redis://127.0.0.1?passwort=x")...)
 	}

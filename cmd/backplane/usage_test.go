@@ -23,9 +23,11 @@ var connectingCommands = append(slices.Clone(clusterCommands), []string{"bridge"
 // nowhere is a valid URL with no server behind it.
 const nowhere = "--postgres=postgres://u@127.0.0.1:1/x?sslmode=disable"
 
+// requireUsage requires that a call is wrong usage. It runs the program in this process, because starting it takes much
+// longer than refusing a flag.
 func requireUsage(t *testing.T, want string, args ...string) {
 	t.Helper()
-	r := run(t, args...)
+	r := runHere(t, args...)
 	require.Equal(t, 2, r.code, "%q: %s", args, r.stderr)
 	require.Empty(t, r.stdout, args)
 	require.Contains(t, r.stderr, want)
