@@ -42,8 +42,8 @@ type Dialect struct {
 	// SharedResponses sends all answers to the channel of all nodes, as the npm package does unless its option
 	// publishOnSpecificResponseChannel is set. Without it, an answer goes to the channel of the node that has asked, so
 	// that the other nodes need not receive it. Every node hears both channels, so servers with and without the option
-	// understand each other. Answers to server-side events, and to a request that does not say who asks, go to all nodes
-	// in any case.
+	// understand each other. Answers to server-side events, and to a request that does not say who asks, go to all
+	// nodes in any case.
 	SharedResponses bool
 }
 
