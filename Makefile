@@ -47,8 +47,9 @@ help: ## show this list
 	@echo "The tests need PostgreSQL, PgBouncer, Redis, nginx, haproxy, Node.js and Chromium. make installs what is"
 	@echo "missing, or lists the tests that it skips. BACKPLANE_TEST_POSTGRES=<url> makes them use a running server."
 
-# Many tests mostly wait, so more packages are tested at the same time than there are processors.
-PACKAGES ?= 3
+# As many packages are tested at the same time as there are processors. They keep all of them busy, and with more
+# packages tests would only wait for each other.
+PACKAGES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 .PHONY: test
 test: ## run all tests with the race detector, and list those that were skipped or failed

@@ -138,14 +138,13 @@ func lossesAreReported(c *clusterChecker) {
 			e.done = time.Now()
 			sent = append(sent, e)
 			cancel()
-			pause := time.Duration(0)
 			if i%8 == 7 { // a slow bus can buffer few
-				pause = 2*time.Millisecond + 2*c.latency()
+				time.Sleep(2*time.Millisecond + 2*c.latency())
 			}
 			select {
 			case <-stop:
 				return nil
-			case <-time.After(pause):
+			default:
 			}
 		}
 	})
